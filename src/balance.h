@@ -1,0 +1,31 @@
+/*
+ * balance.h
+ *		Balances and their history.
+ */
+#ifndef COMMERCE_BALANCE_H
+#define COMMERCE_BALANCE_H
+
+#include "refusal.h"
+#include "row.h"
+
+/* No order behind an entry. */
+#define NO_ORDER INT64CONST(0)
+
+/* Refuses with INVALID_AMOUNT unless 1 <= amount <= maximum. */
+extern Refusal *balance_check_amount(int64 amount, int64 maximum);
+
+/* Refuses with BALANCE_ACCOUNT_NOT_FOUND. */
+extern Refusal *balance_not_found(int64 user_id);
+
+/* Refuses with INSUFFICIENT_BALANCE when amount is more than the balance. */
+extern Refusal *balance_check(Row *balance, int64 amount);
+
+/*
+ * Add the signed amount to a locked balance and record it. The caller has
+ * checked that the result is from 0 to 2^63-1 and that amount is not 0.
+ * Returns the history's row.
+ */
+extern Row *balance_move(Row *balance, EnumLabel type, int64 amount,
+						 int64 order_id);
+
+#endif							/* COMMERCE_BALANCE_H */

@@ -1,0 +1,131 @@
+/*
+ * compat.h
+ *		All differences between server versions.
+ *
+ * Nothing else tests PG_VERSION_NUM. Each wrapper takes the newest signature
+ * and says what changed when.
+ */
+#ifndef COMMERCE_COMPAT_H
+#define COMMERCE_COMPAT_H
+
+#include "access/genam.h"
+#include "executor/executor.h"
+#include "nodes/parsenodes.h"
+#include "utils/rel.h"
+#if PG_VERSION_NUM >= 160000
+#include "parser/parse_relation.h"
+#include "varatt.h"
+#endif
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "commerce supports PostgreSQL 15 to 18"
+#endif
+
+#ifndef HAVE_INT128
+#error "commerce needs a 128-bit integer type"
+#endif
+
+/* 16 added onlySummarizing */
+static inline List *
+compat_ExecInsertIndexTuples(ResultRelInfo *relinfo, TupleTableSlot *slot,
+							 EState *estate, bool update, bool noDupErr,
+							 bool *specConflict, List *arbiterIndexes,
+							 bool onlySummarizing)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(relinfo, slot, estate, update, noDupErr,
+								 specConflict, arbiterIndexes,
+								 onlySummarizing);
+#else
+	return ExecInsertIndexTuples(relinfo, slot, estate, update, noDupErr,
+								 specConflict, arbiterIndexes);
+#endif
+}
+
+/* 18 added tupleid, the row that may not conflict with itself */
+static inline bool
+compat_ExecCheckIndexConstraints(ResultRelInfo *relinfo, TupleTableSlot *slot,
+								 EState *estate, ItemPointer conflictTid,
+								 ItemPointer tupleid, List *arbiterIndexes)
+{
+#if PG_VERSION_NUM >= 180000
+	return ExecCheckIndexConstraints(relinfo, slot, estate, conflictTid,
+									 tupleid, arbiterIndexes);
+#else
+	return ExecCheckIndexConstraints(relinfo, slot, estate, conflictTid,
+									 arbiterIndexes);
+#endif
+}
+
+/* 16 added resultRelations */
+static inline void
+compat_EvalPlanQualInit(EPQState *epqstate, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	EvalPlanQualInit(epqstate, estate, NULL, NIL, -1, NIL);
+#else
+	EvalPlanQualInit(epqstate, estate, NULL, NIL, -1);
+#endif
+}
+
+/* 18 added instrument */
+static inline IndexScanDesc
+compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot,
+					   int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/*
+ * Give the target of a change a range table entry that names the changed
+ * columns, for the triggers that ask (UPDATE OF). 16 moved the columns to
+ * RTEPermissionInfo, 18 made ExecInitRangeTable ask for the unpruned set.
+ */
+static inline void
+compat_set_changed_columns(EState *estate, ResultRelInfo *relinfo,
+						   Bitmapset *columns)
+{
+	Relation	rel = relinfo->ri_RelationDesc;
+	RangeTblEntry *rte;
+	List	   *range_table;
+
+	if (relinfo->ri_RangeTableIndex == 0)
+	{
+#if PG_VERSION_NUM >= 160000
+		List	   *permissions = list_copy(estate->es_rteperminfos);
+#endif
+
+		rte = makeNode(RangeTblEntry);
+		rte->rtekind = RTE_RELATION;
+		rte->relid = RelationGetRelid(rel);
+		rte->relkind = rel->rd_rel->relkind;
+		rte->rellockmode = RowExclusiveLock;
+		range_table = lappend(list_copy(estate->es_range_table), rte);
+#if PG_VERSION_NUM >= 160000
+		addRTEPermissionInfo(&permissions, rte);
+#endif
+
+#if PG_VERSION_NUM >= 180000
+		ExecInitRangeTable(estate, range_table, permissions,
+						   bms_add_range(NULL, 1, list_length(range_table)));
+#elif PG_VERSION_NUM >= 160000
+		ExecInitRangeTable(estate, range_table, permissions);
+#else
+		ExecInitRangeTable(estate, range_table);
+#endif
+		relinfo->ri_RangeTableIndex = list_length(range_table);
+	}
+
+	rte = exec_rt_fetch(relinfo->ri_RangeTableIndex, estate);
+#if PG_VERSION_NUM >= 160000
+	getRTEPermissionInfo(estate->es_rteperminfos, rte)->updatedCols = columns;
+#else
+	rte->updatedCols = columns;
+#endif
+}
+
+#endif							/* COMMERCE_COMPAT_H */

@@ -1,0 +1,40 @@
+/*
+ * counter.h
+ *		A quantity that many take from at once: stock and coupon quota.
+ */
+#ifndef COMMERCE_COUNTER_H
+#define COMMERCE_COUNTER_H
+
+#include "row.h"
+
+/* What counter_hold() found and locked, for counter_take(). */
+typedef struct CounterHold
+{
+	Row		   *slot;
+	int64		quantity;
+} CounterHold;
+
+/* Make the counter id in a table of slots. */
+extern void counter_create(Work *work, TableId table, int64 id,
+						   int64 quantity);
+
+/* The committed total as the snapshot has it; locks nothing. */
+extern int64 counter_available(Work *work, TableId table, int64 id);
+
+/*
+ * Lock enough of the counter to take quantity from it. False when there is
+ * less; *available is what there is. Nothing is written yet.
+ *
+ * Caller holds whatever comes before counters in the lock order, and holds
+ * several counters of a table in ascending order of id.
+ */
+extern bool counter_hold(Work *work, TableId table, int64 id, int64 quantity,
+						 CounterHold *hold, int64 *available);
+
+/* Take what was held. */
+extern void counter_take(CounterHold *hold);
+
+/* Add quantity; false, and nothing done, if that passes 2^63-1. */
+extern bool counter_give(Work *work, TableId table, int64 id, int64 quantity);
+
+#endif							/* COMMERCE_COUNTER_H */

@@ -1,0 +1,30 @@
+/*
+ * coupon.h
+ *		Coupons that users hold.
+ */
+#ifndef COMMERCE_COUPON_H
+#define COMMERCE_COUPON_H
+
+#include "refusal.h"
+#include "row.h"
+
+/* A coupon that may be used, and what it takes off. */
+typedef struct CouponUse
+{
+	Row		   *coupon;
+	int64		discount;
+} CouponUse;
+
+/*
+ * May this user use this coupon on amount (minor units)? In a writing work
+ * the coupon is then locked. Refuses with COUPON_NOT_FOUND,
+ * COUPON_ALREADY_USED, COUPON_REVOKED, COUPON_EXPIRED,
+ * COUPON_MIN_ORDER_NOT_MET, in this order.
+ */
+extern Refusal *coupon_check(Work *work, int64 user_id, int64 coupon_id,
+							 int64 amount, CouponUse *use);
+
+/* Use it; order_id NO_ORDER is a use outside of an order. */
+extern Row *coupon_use(const CouponUse *use, int64 order_id);
+
+#endif							/* COMMERCE_COUPON_H */

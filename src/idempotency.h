@@ -1,0 +1,34 @@
+/*
+ * idempotency.h
+ *		Once only.
+ */
+#ifndef COMMERCE_IDEMPOTENCY_H
+#define COMMERCE_IDEMPOTENCY_H
+
+#include "lib/stringinfo.h"
+#include "refusal.h"
+#include "row.h"
+
+/* The user_id of functions whose scope has no user. */
+#define NO_USER INT64CONST(0)
+
+typedef struct Idempotency
+{
+	const char *function;		/* SQL name, as the scope has it */
+	int64		user_id;
+	text	   *key;
+} Idempotency;
+
+/*
+ * Claim the key for the object with this id, which the caller is about to
+ * make; arguments is a text equal for equal calls. Waits for anybody who is
+ * using the key now. *replay true: the key was used for the same arguments,
+ * and *object_id becomes the id of what was made then. Refuses with
+ * IDEMPOTENCY_KEY_CONFLICT when the arguments were others. A NULL key is
+ * always new.
+ */
+extern Refusal *idempotency_claim(Work *work, const Idempotency *scope,
+								  const StringInfo arguments,
+								  int64 *object_id, bool *replay);
+
+#endif							/* COMMERCE_IDEMPOTENCY_H */

@@ -1,0 +1,24 @@
+/*
+ * money.h
+ *		Checked arithmetic, discount, proration. All amounts in minor units.
+ */
+#ifndef COMMERCE_MONEY_H
+#define COMMERCE_MONEY_H
+
+#include "common/int.h"
+
+/*
+ * floor(amount x percent / 100) for amount >= 0, percent 0..100: cannot
+ * overflow.
+ */
+extern int64 money_percent(int64 amount, int64 percent);
+
+/*
+ * Spread total over the count parts in proportion to them: by largest
+ * remainder, ties to the lower index. The shares add up to total exactly and
+ * none exceeds its part. Holds: 0 <= total <= sum, the parts' sum.
+ */
+extern void money_prorate(int64 total, int64 sum, const int64 *parts,
+						  int64 *shares, int count);
+
+#endif							/* COMMERCE_MONEY_H */

@@ -1,0 +1,267 @@
+/*
+ * order.c
+ *		Placing an order: seed section 3.
+ *
+ * Decide first, write after. Deciding locks in the order that holds
+ * everywhere: idempotency key, balance, coupon, stock by option ascending.
+ * What is *reported* follows api.md's order instead: SC001, SC003, SC301, the
+ * coupon's, SC102, SC103. So when something locked early is amiss, what ranks
+ * before it is still looked at, without locks, as nothing will be written.
+ *
+ * Users, options and prices are read without locks: nothing deletes them.
+ */
+#include "commerce.h"
+
+#include "access/xact.h"
+#include "args.h"
+#include "balance.h"
+#include "catalogue.h"
+#include "order.h"
+#include "outbox.h"
+#include "utils/timestamp.h"
+
+/* INSUFFICIENT_STOCK for all lines with less available than they want. */
+static Refusal *
+check_stock(const OrderItems *items, const int64 *available)
+{
+	Refusal    *refusal = NULL;
+
+	for (int i = 0; i < items->count; i++)
+	{
+		const OrderItem *item = &items->by_line[i];
+
+		if (item->quantity <= available[i])
+			continue;
+		if (refusal == NULL)
+		{
+			refusal = refusal_new(INSUFFICIENT_STOCK,
+								  "insufficient stock of product option " INT64_FORMAT,
+								  item->option_id);
+			refusal_begin_list(refusal, "shortages");
+		}
+		refusal_list_option(refusal, item->option_id, item->quantity,
+							available[i]);
+	}
+	if (refusal)
+		refusal_end_list(refusal);
+	return refusal;
+}
+
+Refusal *
+order_check_stock(Work *work, const OrderItems *items)
+{
+	int64	   *available = palloc(items->count * sizeof(int64));
+
+	for (int i = 0; i < items->count; i++)
+		available[i] = counter_available(work, TABLE_STOCK_SLOTS,
+										 items->by_line[i].option_id);
+	return check_stock(items, available);
+}
+
+/* Lock the stock of every line, options ascending. */
+static Refusal *
+hold_stock(Work *work, const OrderItems *items, CounterHold *holds)
+{
+	int64	   *available = palloc(items->count * sizeof(int64));
+
+	for (int i = 0; i < items->count; i++)
+	{
+		int			line = items->by_option[i];
+
+		counter_hold(work, TABLE_STOCK_SLOTS,
+					 items->by_line[line].option_id,
+					 items->by_line[line].quantity, &holds[i],
+					 &available[line]);
+	}
+	return check_stock(items, available);
+}
+
+/* What is wrong with the coupon or the balance: what ranks after stock. */
+static Refusal *
+decide_payment(Work *work, const OrderRequest *request, OrderPlan *plan)
+{
+	Refusal    *refusal;
+
+	if (request->has_coupon)
+	{
+		refusal = coupon_check(work, request->user_id, request->coupon_id,
+							   plan->pricing.subtotal, &plan->coupon);
+		if (refusal)
+			return refusal;
+		pricing_discount(&plan->pricing, plan->coupon.discount);
+	}
+	if (plan->balance == NULL)
+		return balance_not_found(request->user_id);
+	return balance_check(plan->balance, plan->pricing.total);
+}
+
+Refusal *
+order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
+{
+	const OrderItems *items = &request->items;
+	Refusal    *refusal;
+	Refusal    *earlier;
+
+	refusal = pricing_lines(work, items, &plan->pricing);
+	if (refusal)
+	{
+		earlier = catalogue_check_user(work, request->user_id);
+		return earlier ? earlier : refusal;
+	}
+
+	/* An account proves its user. */
+	plan->balance = row_lock(work, TABLE_BALANCES,
+							 Int64GetDatum(request->user_id));
+	if (plan->balance == NULL)
+	{
+		refusal = catalogue_check_user(work, request->user_id);
+		if (refusal)
+			return refusal;
+	}
+
+	/*
+	 * Refused anyway, we only look at the stock. Not so in REPEATABLE READ
+	 * and above, where locking it is what tells whether it has changed since.
+	 */
+	refusal = decide_payment(work, request, plan);
+	if (refusal && !IsolationUsesXactSnapshot())
+	{
+		earlier = order_check_stock(work, items);
+		return earlier ? earlier : refusal;
+	}
+
+	plan->holds = palloc(items->count * sizeof(CounterHold));
+	earlier = hold_stock(work, items, plan->holds);
+	return earlier ? earlier : refusal;
+}
+
+static Row *
+insert_order(Work *work, int64 order_id, const OrderRequest *request,
+			 const Pricing *pricing)
+{
+	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	Row		   *order = row_new(work, TABLE_ORDERS);
+
+	row_set_int64(order, ORDERS_ORDER_ID, order_id);
+	row_set_int64(order, ORDERS_USER_ID, request->user_id);
+	row_set_enum(order, ORDERS_STATUS, ORDER_PAID);
+	row_set_int64(order, ORDERS_SUBTOTAL, pricing->subtotal);
+	row_set_int64(order, ORDERS_DISCOUNT, pricing->discount);
+	row_set_int64(order, ORDERS_TOTAL, pricing->total);
+	row_set_int64(order, ORDERS_REFUNDED, 0);
+	if (request->has_coupon)
+		row_set_int64(order, ORDERS_COUPON_ID, request->coupon_id);
+	row_set(order, ORDERS_PLACED_AT, now);
+	row_set(order, ORDERS_PAID_AT, now);
+	row_insert(order);
+	return order;
+}
+
+static void
+insert_lines(Work *work, int64 order_id, const Pricing *pricing)
+{
+	for (int i = 0; i < pricing->items->count; i++)
+	{
+		const OrderItem *item = &pricing->items->by_line[i];
+		const PricedLine *line = &pricing->lines[i];
+		Row		   *row = row_new(work, TABLE_ORDER_ITEMS);
+
+		row_set_int64(row, ORDER_ITEMS_ORDER_ID, order_id);
+		row_set_int32(row, ORDER_ITEMS_LINE_NO, i + 1);
+		row_set_int64(row, ORDER_ITEMS_OPTION_ID, item->option_id);
+		row_set_int64(row, ORDER_ITEMS_PRODUCT_ID, line->product_id);
+		row_set_int64(row, ORDER_ITEMS_QUANTITY, item->quantity);
+		row_set_int64(row, ORDER_ITEMS_UNIT_PRICE, line->unit_price);
+		row_set_int64(row, ORDER_ITEMS_DISCOUNT_AMOUNT, line->discount);
+		row_set_int64(row, ORDER_ITEMS_REFUNDED_QUANTITY, 0);
+		row_insert(row);
+	}
+}
+
+/* Write what was decided. */
+static Row *
+write_order(Work *work, int64 order_id, const OrderRequest *request,
+			OrderPlan *plan)
+{
+	Row		   *order;
+
+	for (int i = 0; i < request->items.count; i++)
+		counter_take(&plan->holds[i]);
+	if (plan->pricing.total > 0)
+		balance_move(plan->balance, ENTRY_PAYMENT, -plan->pricing.total,
+					 order_id);
+	if (request->has_coupon)
+		coupon_use(&plan->coupon, order_id);
+	order = insert_order(work, order_id, request, &plan->pricing);
+	insert_lines(work, order_id, &plan->pricing);
+	outbox_write(work, EVENT_ORDER_PAID, order_id);
+	return order;
+}
+
+static void
+canonical_arguments(const OrderRequest *request, StringInfo text)
+{
+	initStringInfo(text);
+	items_canonical(&request->items, text);
+	if (request->has_coupon)
+		appendStringInfo(text, "coupon " INT64_FORMAT, request->coupon_id);
+}
+
+Refusal *
+order_place(Work *work, const OrderRequest *request, text *idempotency_key,
+			Row **order)
+{
+	OrderPlan	plan = {0};
+	int64		order_id = 0;
+	Refusal    *refusal;
+
+	if (idempotency_key)
+	{
+		Idempotency scope = {"place_order", request->user_id, idempotency_key};
+		StringInfoData arguments;
+		bool		replay;
+
+		order_id = sequence_next(SEQUENCE_ORDER_ID);
+		canonical_arguments(request, &arguments);
+		refusal = idempotency_claim(work, &scope, &arguments, &order_id,
+									&replay);
+		if (refusal)
+			return refusal;
+		if (replay)
+		{
+			*order = row_find(work, TABLE_ORDERS, Int64GetDatum(order_id));
+			return *order ? NULL : order_not_found(order_id);
+		}
+	}
+
+	refusal = order_decide(work, request, &plan);
+	if (refusal)
+		return refusal;
+	if (order_id == 0)
+		order_id = sequence_next(SEQUENCE_ORDER_ID);
+	*order = write_order(work, order_id, request, &plan);
+	return NULL;
+}
+
+PG_FUNCTION_INFO_V1(commerce_place_order);
+
+/* Buy and pay in one step: seed section 3. */
+Datum
+commerce_place_order(PG_FUNCTION_ARGS)
+{
+	OrderRequest request = {0};
+	text	   *key;
+	Work		work;
+	Row		   *order = NULL;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "user_id", "items");
+	order_read_request(fcinfo, &request);
+	key = args_idempotency_key(fcinfo, 3);
+
+	row_begin_write(&work, "place_order()");
+	refusal_check(order_place(&work, &request, key, &order));
+	result = row_datum(order);
+	row_end(&work);
+	return result;
+}

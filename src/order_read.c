@@ -1,0 +1,129 @@
+/*
+ * order_read.c
+ *		Quoting an order, and reading one back.
+ */
+#include "commerce.h"
+
+#include "args.h"
+#include "catalog/pg_type.h"
+#include "catalogue.h"
+#include "compat.h"
+#include "funcapi.h"
+#include "order.h"
+#include "sql.h"
+#include "utils/fmgrprotos.h"
+#include "utils/tuplestore.h"
+
+Refusal *
+order_not_found(int64 order_id)
+{
+	return refusal_int64(refusal_new(ORDER_NOT_FOUND,
+									 "order " INT64_FORMAT " not found",
+									 order_id),
+						 "order_id", order_id);
+}
+
+void
+order_read_request(FunctionCallInfo fcinfo, OrderRequest *request)
+{
+	request->user_id = PG_GETARG_INT64(0);
+	refusal_check(items_parse(PG_GETARG_JSONB_P(1), &request->items));
+	request->has_coupon = !PG_ARGISNULL(2);
+	if (request->has_coupon)
+		request->coupon_id = PG_GETARG_INT64(2);
+}
+
+/* Price a request as order_decide() would, in a reading work. */
+static Refusal *
+quote(Work *work, const OrderRequest *request, Pricing *pricing)
+{
+	CouponUse	use;
+	Refusal    *refusal = catalogue_check_user(work, request->user_id);
+
+	if (refusal)
+		return refusal;
+	refusal = pricing_lines(work, &request->items, pricing);
+	if (refusal || !request->has_coupon)
+		return refusal;
+	refusal = coupon_check(work, request->user_id, request->coupon_id,
+						   pricing->subtotal, &use);
+	if (refusal)
+		return refusal;
+	pricing_discount(pricing, use.discount);
+	return NULL;
+}
+
+static void
+put_quote_line(Work *work, const Pricing *pricing, int line,
+			   ReturnSetInfo *result)
+{
+	const OrderItem *item = &pricing->items->by_line[line];
+	const PricedLine *priced = &pricing->lines[line];
+	Datum		values[] = {
+		Int32GetDatum(line + 1),
+		Int64GetDatum(item->option_id),
+		Int64GetDatum(item->quantity),
+		Int64GetDatum(priced->unit_price),
+		Int64GetDatum(pricing->line_totals[line]),
+		Int64GetDatum(priced->discount),
+		Int64GetDatum(counter_available(work, TABLE_STOCK_SLOTS,
+										item->option_id))
+	};
+	bool		nulls[lengthof(values)] = {false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(commerce_quote_order);
+
+/* What place_order would ask for: api.md, Orders. */
+Datum
+commerce_quote_order(PG_FUNCTION_ARGS)
+{
+	OrderRequest request = {0};
+	Pricing		pricing;
+	Work		work;
+
+	ARGS_NO_NULLS(fcinfo, "user_id", "items");
+	order_read_request(fcinfo, &request);
+	InitMaterializedSRF(fcinfo, 0);
+
+	row_begin_read(&work);
+	refusal_check(quote(&work, &request, &pricing));
+	for (int i = 0; i < request.items.count; i++)
+		put_quote_line(&work, &pricing, i, (ReturnSetInfo *) fcinfo->resultinfo);
+	row_end(&work);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(commerce_get_order);
+
+/* One order as one object: api.md, Orders. */
+Datum
+commerce_get_order(PG_FUNCTION_ARGS)
+{
+	static SqlStatement get = {
+		.text = "SELECT " ORDER_AS_JSONB("o")
+		" FROM commerce.orders o WHERE o.order_id = $1",
+		.argument_count = 1, .argument_types = {INT8OID}
+	};
+	int64		order_id;
+	SqlRun		run;
+	Datum		arguments[1];
+	bool		isnull;
+	Datum		order;
+
+	ARGS_NO_NULLS(fcinfo, "order_id");
+	order_id = PG_GETARG_INT64(0);
+	arguments[0] = Int64GetDatum(order_id);
+
+	sql_begin_read(&run);
+	sql_run(&run, &get, arguments);
+	if (SPI_processed == 0)
+		refusal_raise(order_not_found(order_id));
+	order = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						  &isnull);
+	order = SPI_datumTransfer(order, false, -1);
+	sql_end(&run);
+	return order;
+}

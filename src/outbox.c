@@ -1,0 +1,396 @@
+/*
+ * outbox.c
+ *		Events for the outside world: write, claim, ack, fail.
+ *
+ * The table is the truth, a notification only a hint to look at it. An event
+ * goes
+ *
+ *		available -> running -> delivered
+ *			^			|
+ *			+-----------+-----> dead -> discarded
+ *
+ * claim_events leases due events: running until locked_until, under an
+ * attempt number that ack and fail must quote. A lease that lapses counts as
+ * a failed attempt: the next claim_events first puts such events back, or, if
+ * that was their last attempt, declares them dead. Of one order only the
+ * oldest unfinished event is ever handed out, and a dead one is unfinished.
+ *
+ * Claimers skip each other's rows and so never wait; ack locks in ascending
+ * order of event_id and so never deadlocks with another ack.
+ *
+ * What is handed out must not be undone by a crash: an order may have been
+ * committed with synchronous_commit off, so its commit record may still be in
+ * memory. Whatever claim_events sees was committed, and thus logged, before
+ * its own update is; flushing up to that covers it. Its own commit is forced
+ * to be synchronous for the same reason.
+ */
+#include "commerce.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "args.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "common/pg_prng.h"
+#include "compat.h"
+#include "funcapi.h"
+#include "order.h"
+#include "outbox.h"
+#include "refusal.h"
+#include "sql.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#define CHANNEL "commerce_outbox"
+
+#define MAX_ATTEMPTS		10
+#define FIRST_BACKOFF_S		5.0
+#define BACKOFF_FACTOR		5.0
+#define MAX_BACKOFF_S		(12 * 3600.0)
+#define BACKOFF_JITTER		0.1
+
+void
+outbox_write(Work *work, const char *event_type, int64 order_id)
+{
+	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	Row		   *event = row_new(work, TABLE_OUTBOX);
+
+	row_set_int64(event, OUTBOX_EVENT_ID, sequence_next(SEQUENCE_EVENT_ID));
+	row_set(event, OUTBOX_EVENT_TYPE, CStringGetTextDatum(event_type));
+	row_set_int64(event, OUTBOX_ORDER_ID, order_id);
+	row_set_enum(event, OUTBOX_STATUS, EVENT_AVAILABLE);
+	row_set_int32(event, OUTBOX_ATTEMPT, 0);
+	row_set_int32(event, OUTBOX_MAX_ATTEMPTS, MAX_ATTEMPTS);
+	row_set(event, OUTBOX_NEXT_ATTEMPT_AT, now);
+	row_set(event, OUTBOX_CREATED_AT, now);
+	row_insert(event);
+
+	if (commerce_notify)
+		Async_Notify(CHANNEL, NULL);
+}
+
+/* ---- claim ---- */
+
+/* End lapsed leases; $1 how many at most, $2 now. */
+static SqlStatement end_lapsed_leases = {
+	.text = "UPDATE commerce.outbox o"
+	" SET status = CASE WHEN o.attempt < o.max_attempts"
+	"			THEN 'available'::commerce.event_status ELSE 'dead' END,"
+	"	locked_until = NULL, next_attempt_at = $2,"
+	"	last_error = 'the lease lapsed'"
+	" FROM (SELECT event_id FROM commerce.outbox"
+	"		WHERE status = 'running' AND locked_until <= $2"
+	"		ORDER BY locked_until LIMIT $1 FOR UPDATE SKIP LOCKED) lapsed"
+	" WHERE o.event_id = lapsed.event_id",
+	.argument_count = 2, .argument_types = {INT8OID, TIMESTAMPTZOID}
+};
+
+/* Lease due events; $1 how many at most, $2 now, $3 the lease's end. */
+static SqlStatement claim_due = {
+	.text = "WITH due AS MATERIALIZED ("
+	"	SELECT o.event_id FROM commerce.outbox o"
+	"	WHERE o.status = 'available' AND o.next_attempt_at <= $2"
+	"	AND NOT EXISTS ("
+	"		SELECT FROM commerce.outbox e"
+	"		WHERE e.order_id = o.order_id AND e.event_id < o.event_id"
+	"		AND e.status IN ('available', 'running', 'dead'))"
+	"	ORDER BY o.next_attempt_at, o.event_id LIMIT $1"
+	"	FOR UPDATE SKIP LOCKED),"
+	" claimed AS ("
+	"	UPDATE commerce.outbox o"
+	"	SET status = 'running', attempt = o.attempt + 1, locked_until = $3"
+	"	FROM due WHERE o.event_id = due.event_id"
+	"	RETURNING o.event_id, o.event_type, o.order_id, o.attempt, o.created_at)"
+	" SELECT c.event_id, c.event_type, c.order_id, c.attempt,"
+	"	jsonb_build_object('event_id', c.event_id,"
+	"		'event_type', c.event_type, 'order_id', c.order_id,"
+	"		'occurred_at', c.created_at,"
+	"		'order', (SELECT " ORDER_AS_JSONB("o")
+	"			FROM commerce.orders o WHERE o.order_id = c.order_id))"
+	" FROM claimed c ORDER BY c.event_id",
+	.argument_count = 3, .argument_types = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+};
+
+/* Copy the statement's rows to the result of the function. */
+static void
+return_rows(ReturnSetInfo *result)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+}
+
+PG_FUNCTION_INFO_V1(commerce_claim_events);
+
+/* Lease due events to the caller: api.md, Outbox. */
+Datum
+commerce_claim_events(PG_FUNCTION_ARGS)
+{
+	int32		batch_size;
+	Interval   *lease;
+	Datum		now = TimestampTzGetDatum(GetCurrentTimestamp());
+	Datum		arguments[3];
+	SqlRun		run;
+
+	ARGS_NO_NULLS(fcinfo, "batch_size", "lease");
+	batch_size = PG_GETARG_INT32(0);
+	if (batch_size < 1)
+		args_invalid("batch_size", "be at least 1");
+	lease = args_interval(fcinfo, 1, "lease", true);
+	arguments[0] = Int64GetDatum(batch_size);
+	arguments[1] = now;
+	arguments[2] = DirectFunctionCall2(timestamptz_pl_interval, now,
+									   IntervalPGetDatum(lease));
+	InitMaterializedSRF(fcinfo, 0);
+
+	sql_begin_write(&run, "claim_events()");
+	sql_run(&run, &end_lapsed_leases, arguments);
+	CommandCounterIncrement();
+	sql_run(&run, &claim_due, arguments);
+	return_rows((ReturnSetInfo *) fcinfo->resultinfo);
+	if (SPI_processed > 0)
+	{
+		XLogFlush(XactLastRecEnd);
+		ForceSyncCommit();
+	}
+	sql_end(&run);
+	return (Datum) 0;
+}
+
+/* ---- ack ---- */
+
+/* $1 event_ids, $2 attempts, $3 now. */
+static SqlStatement ack = {
+	.text = "WITH given AS ("
+	"	SELECT DISTINCT event_id, attempt"
+	"	FROM unnest($1, $2) g (event_id, attempt)),"
+	" held AS ("
+	"	SELECT o.event_id FROM commerce.outbox o"
+	"	JOIN given USING (event_id, attempt)"
+	"	WHERE o.status = 'running'"
+	"	ORDER BY o.event_id FOR UPDATE OF o),"
+	" delivered AS ("
+	"	UPDATE commerce.outbox o"
+	"	SET status = 'delivered', delivered_at = $3, locked_until = NULL"
+	"	FROM held WHERE o.event_id = held.event_id RETURNING 1)"
+	" SELECT count(*) FROM delivered",
+	.argument_count = 3, .argument_types = {INT8ARRAYOID, INT4ARRAYOID, TIMESTAMPTZOID}
+};
+
+static int
+array_count(ArrayType *array)
+{
+	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+}
+
+PG_FUNCTION_INFO_V1(commerce_ack_events);
+
+/* Mark claimed events delivered: api.md, Outbox. */
+Datum
+commerce_ack_events(PG_FUNCTION_ARGS)
+{
+	Datum		arguments[3];
+	SqlRun		run;
+	int64		count;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_INT64(0);
+	if (array_count(PG_GETARG_ARRAYTYPE_P(0)) != array_count(PG_GETARG_ARRAYTYPE_P(1)))
+		args_invalid("attempts", "have as many elements as event_ids");
+	arguments[0] = PG_GETARG_DATUM(0);
+	arguments[1] = PG_GETARG_DATUM(1);
+	arguments[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+
+	sql_begin_write(&run, "ack_events()");
+	count = sql_int64(&run, &ack, arguments);
+	sql_end(&run);
+	PG_RETURN_INT64(count);
+}
+
+/* ---- fail, retry, discard: one event each ---- */
+
+/* Lock the event; refuses with EVENT_NOT_FOUND. */
+static Refusal *
+lock_event(Work *work, int64 event_id, Row **event)
+{
+	*event = row_lock(work, TABLE_OUTBOX, Int64GetDatum(event_id));
+	if (*event != NULL)
+		return NULL;
+	return refusal_int64(refusal_new(EVENT_NOT_FOUND,
+									 "event " INT64_FORMAT " not found",
+									 event_id),
+						 "event_id", event_id);
+}
+
+/* Lock the event the caller holds in this attempt. */
+static Refusal *
+lock_leased(Work *work, int64 event_id, int32 attempt, Row **event)
+{
+	Refusal    *refusal = lock_event(work, event_id, event);
+
+	if (refusal ||
+		(row_is(*event, OUTBOX_STATUS, EVENT_RUNNING) &&
+		 row_int32(*event, OUTBOX_ATTEMPT) == attempt))
+		return refusal;
+	refusal = refusal_new(EVENT_LEASE_LOST,
+						  "the lease of attempt %d on event " INT64_FORMAT " is lost",
+						  attempt, event_id);
+	refusal_int64(refusal, "event_id", event_id);
+	return refusal_int64(refusal, "attempt", attempt);
+}
+
+/* Lock a dead event. */
+static Refusal *
+lock_dead(Work *work, int64 event_id, Row **event)
+{
+	Refusal    *refusal = lock_event(work, event_id, event);
+	Datum		status;
+
+	if (refusal || row_is(*event, OUTBOX_STATUS, EVENT_DEAD))
+		return refusal;
+	status = DirectFunctionCall1(enum_out, row_value(*event, OUTBOX_STATUS));
+	refusal = refusal_new(EVENT_STATE_CONFLICT,
+						  "event " INT64_FORMAT " is %s, not dead",
+						  event_id, DatumGetCString(status));
+	refusal_int64(refusal, "event_id", event_id);
+	return refusal_text(refusal, "status", DatumGetCString(status));
+}
+
+/* 5 s x 5^(attempt-1), at most 12 h, +- 10 %. */
+static TimestampTz
+backoff_until(int32 attempt)
+{
+	double		seconds = FIRST_BACKOFF_S;
+
+	for (int i = 1; i < attempt && seconds < MAX_BACKOFF_S; i++)
+		seconds *= BACKOFF_FACTOR;
+	seconds = Min(seconds, MAX_BACKOFF_S);
+	seconds *= 1 + BACKOFF_JITTER * (2 * pg_prng_double(&pg_global_prng_state) - 1);
+	return GetCurrentTimestamp() + (TimestampTz) (seconds * USECS_PER_SEC);
+}
+
+PG_FUNCTION_INFO_V1(commerce_fail_event);
+
+/* Give a claimed event back with its error: api.md, Outbox. */
+Datum
+commerce_fail_event(PG_FUNCTION_ARGS)
+{
+	int32		attempt;
+	Datum		retry_at = (Datum) 0;
+	Work		work;
+	Row		   *event = NULL;
+	Row		   *changed;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "event_id", "attempt", "error");
+	attempt = PG_GETARG_INT32(1);
+	if (!PG_ARGISNULL(3))
+		retry_at = DirectFunctionCall2(timestamptz_pl_interval,
+									   TimestampTzGetDatum(GetCurrentTimestamp()),
+									   IntervalPGetDatum(args_interval(fcinfo, 3, "retry_after", false)));
+	else
+		retry_at = TimestampTzGetDatum(backoff_until(attempt));
+
+	row_begin_write(&work, "fail_event()");
+	refusal_check(lock_leased(&work, PG_GETARG_INT64(0), attempt, &event));
+	changed = row_change(event);
+	row_set_enum(changed, OUTBOX_STATUS,
+				 attempt < row_int32(event, OUTBOX_MAX_ATTEMPTS) ?
+				 EVENT_AVAILABLE : EVENT_DEAD);
+	row_set(changed, OUTBOX_NEXT_ATTEMPT_AT, retry_at);
+	row_set_null(changed, OUTBOX_LOCKED_UNTIL);
+	row_set(changed, OUTBOX_LAST_ERROR, PG_GETARG_DATUM(2));
+	row_update(event, changed);
+	result = row_datum(changed);
+	row_end(&work);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(commerce_retry_event);
+
+/* Make a dead event available now: api.md, Outbox. */
+Datum
+commerce_retry_event(PG_FUNCTION_ARGS)
+{
+	Work		work;
+	Row		   *event = NULL;
+	Row		   *changed;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "event_id");
+
+	row_begin_write(&work, "retry_event()");
+	refusal_check(lock_dead(&work, PG_GETARG_INT64(0), &event));
+	changed = row_change(event);
+	row_set_enum(changed, OUTBOX_STATUS, EVENT_AVAILABLE);
+	row_set_int32(changed, OUTBOX_MAX_ATTEMPTS,
+				  row_int32(event, OUTBOX_ATTEMPT) + MAX_ATTEMPTS);
+	row_set(changed, OUTBOX_NEXT_ATTEMPT_AT,
+			TimestampTzGetDatum(GetCurrentTimestamp()));
+	row_update(event, changed);
+	result = row_datum(changed);
+	if (commerce_notify)
+		Async_Notify(CHANNEL, NULL);
+	row_end(&work);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(commerce_discard_event);
+
+/* Give a dead event up: api.md, Outbox. */
+Datum
+commerce_discard_event(PG_FUNCTION_ARGS)
+{
+	Work		work;
+	Row		   *event = NULL;
+	Row		   *changed;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "event_id");
+
+	row_begin_write(&work, "discard_event()");
+	refusal_check(lock_dead(&work, PG_GETARG_INT64(0), &event));
+	changed = row_change(event);
+	row_set_enum(changed, OUTBOX_STATUS, EVENT_DISCARDED);
+	row_update(event, changed);
+	result = row_datum(changed);
+	row_end(&work);
+	return result;
+}
+
+/* ---- purge ---- */
+
+PG_FUNCTION_INFO_V1(commerce_purge_outbox);
+
+/* Delete what is finished and old: api.md, Outbox. */
+Datum
+commerce_purge_outbox(PG_FUNCTION_ARGS)
+{
+	static SqlStatement purge = {
+		.text = "WITH gone AS ("
+		"	DELETE FROM commerce.outbox"
+		"	WHERE status IN ('delivered', 'discarded')"
+		"	AND coalesce(delivered_at, created_at) <= now() - $1"
+		"	RETURNING created_at),"
+		" horizon AS ("
+		"	INSERT INTO commerce.outbox_horizon AS h (purged_until)"
+		"	SELECT max(created_at) FROM gone HAVING count(*) > 0"
+		"	ON CONFLICT (one_row) DO UPDATE"
+		"	SET purged_until = greatest(h.purged_until, excluded.purged_until))"
+		" SELECT count(*) FROM gone",
+		.argument_count = 1, .argument_types = {INTERVALOID}
+	};
+	Datum		arguments[1];
+	SqlRun		run;
+	int64		count;
+
+	ARGS_NO_NULLS(fcinfo, "older_than");
+	arguments[0] = PG_GETARG_DATUM(0);
+
+	sql_begin_write(&run, "purge_outbox()");
+	count = sql_int64(&run, &purge, arguments);
+	sql_end(&run);
+	PG_RETURN_INT64(count);
+}
