@@ -4,6 +4,7 @@
  */
 #include "commerce.h"
 
+#include "compat.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -43,7 +44,7 @@ check_max_charge_amount(char **newval, void **extra, GucSource source)
 		return false;
 	}
 
-	parsed = malloc(sizeof(int64));
+	parsed = compat_guc_malloc(sizeof(int64));
 	if (parsed == NULL)
 		return false;
 	*parsed = amount;

@@ -11,6 +11,7 @@
 #include "access/genam.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
 #include "parser/parse_relation.h"
@@ -24,6 +25,17 @@
 #ifndef HAVE_INT128
 #error "commerce needs a 128-bit integer type"
 #endif
+
+/* 16 frees what a check hook leaves with an allocator of its own */
+static inline void *
+compat_guc_malloc(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
+}
 
 /* 16 added onlySummarizing */
 static inline List *

@@ -20,6 +20,25 @@
 #include "outbox.h"
 #include "utils/timestamp.h"
 
+Refusal *
+order_not_found(int64 order_id)
+{
+	return refusal_int64(refusal_new(ORDER_NOT_FOUND,
+									 "order " INT64_FORMAT " not found",
+									 order_id),
+						 "order_id", order_id);
+}
+
+void
+order_read_request(FunctionCallInfo fcinfo, OrderRequest *request)
+{
+	request->user_id = PG_GETARG_INT64(0);
+	refusal_check(items_parse(PG_GETARG_JSONB_P(1), &request->items));
+	request->has_coupon = !PG_ARGISNULL(2);
+	if (request->has_coupon)
+		request->coupon_id = PG_GETARG_INT64(2);
+}
+
 /* INSUFFICIENT_STOCK for all lines with less available than they want. */
 static Refusal *
 check_stock(const OrderItems *items, const int64 *available)

@@ -1,37 +1,15 @@
 /*
- * order_read.c
- *		Quoting an order, and reading one back.
+ * order_quote.c
+ *		Quoting an order.
  */
 #include "commerce.h"
 
 #include "args.h"
-#include "catalog/pg_type.h"
 #include "catalogue.h"
 #include "compat.h"
 #include "funcapi.h"
 #include "order.h"
-#include "sql.h"
-#include "utils/fmgrprotos.h"
 #include "utils/tuplestore.h"
-
-Refusal *
-order_not_found(int64 order_id)
-{
-	return refusal_int64(refusal_new(ORDER_NOT_FOUND,
-									 "order " INT64_FORMAT " not found",
-									 order_id),
-						 "order_id", order_id);
-}
-
-void
-order_read_request(FunctionCallInfo fcinfo, OrderRequest *request)
-{
-	request->user_id = PG_GETARG_INT64(0);
-	refusal_check(items_parse(PG_GETARG_JSONB_P(1), &request->items));
-	request->has_coupon = !PG_ARGISNULL(2);
-	if (request->has_coupon)
-		request->coupon_id = PG_GETARG_INT64(2);
-}
 
 /* Price a request as order_decide() would, in a reading work. */
 static Refusal *
@@ -94,36 +72,4 @@ commerce_quote_order(PG_FUNCTION_ARGS)
 		put_quote_line(&work, &pricing, i, (ReturnSetInfo *) fcinfo->resultinfo);
 	row_end(&work);
 	return (Datum) 0;
-}
-
-PG_FUNCTION_INFO_V1(commerce_get_order);
-
-/* One order as one object: api.md, Orders. */
-Datum
-commerce_get_order(PG_FUNCTION_ARGS)
-{
-	static SqlStatement get = {
-		.text = "SELECT " ORDER_AS_JSONB("o")
-		" FROM commerce.orders o WHERE o.order_id = $1",
-		.argument_count = 1, .argument_types = {INT8OID}
-	};
-	int64		order_id;
-	SqlRun		run;
-	Datum		arguments[1];
-	bool		isnull;
-	Datum		order;
-
-	ARGS_NO_NULLS(fcinfo, "order_id");
-	order_id = PG_GETARG_INT64(0);
-	arguments[0] = Int64GetDatum(order_id);
-
-	sql_begin_read(&run);
-	sql_run(&run, &get, arguments);
-	if (SPI_processed == 0)
-		refusal_raise(order_not_found(order_id));
-	order = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						  &isnull);
-	order = SPI_datumTransfer(order, false, -1);
-	sql_end(&run);
-	return order;
 }
