@@ -26,8 +26,7 @@ extern void args_no_nulls(FunctionCallInfo fcinfo, const char *const *names,
 	} while (0)
 
 /* Raise 22023: "name must ...". */
-extern void args_invalid(const char *name, const char *must)
-			pg_attribute_noreturn();
+pg_noreturn extern void args_invalid(const char *name, const char *must);
 
 /* A bigint of at least minimum. */
 extern int64 args_int64_min(FunctionCallInfo fcinfo, int n, const char *name,

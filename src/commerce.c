@@ -4,7 +4,6 @@
  */
 #include "commerce.h"
 
-#include "compat.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"

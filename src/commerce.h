@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "compat.h"
 #include "fmgr.h"
 
 /* Most that one charge may add, in minor currency units. */

@@ -13,6 +13,8 @@
 #include "nodes/parsenodes.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+
+/* 16 moved VARDATA_ANY and its kin, and the permissions of a range table */
 #if PG_VERSION_NUM >= 160000
 #include "parser/parse_relation.h"
 #include "varatt.h"
@@ -24,6 +26,11 @@
 
 #ifndef HAVE_INT128
 #error "commerce needs a 128-bit integer type"
+#endif
+
+/* 18 replaced pg_attribute_noreturn() */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
 #endif
 
 /* 16 frees what a check hook leaves with an allocator of its own */

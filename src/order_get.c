@@ -6,7 +6,6 @@
 
 #include "args.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "order.h"
 #include "sql.h"
 

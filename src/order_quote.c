@@ -6,7 +6,6 @@
 
 #include "args.h"
 #include "catalogue.h"
-#include "compat.h"
 #include "funcapi.h"
 #include "order.h"
 #include "utils/tuplestore.h"

@@ -32,7 +32,6 @@
 #include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "common/pg_prng.h"
-#include "compat.h"
 #include "funcapi.h"
 #include "order.h"
 #include "outbox.h"

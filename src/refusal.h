@@ -73,7 +73,7 @@ extern void refusal_list_option(Refusal *refusal, int64 option_id,
 extern void refusal_end_list(Refusal *refusal);
 
 /* ereport it with its SQLSTATE, message and DETAIL. */
-extern void refusal_raise(Refusal *refusal) pg_attribute_noreturn();
+pg_noreturn extern void refusal_raise(Refusal *refusal);
 
 /* Raise unless NULL: what an entry point does with a decision. */
 static inline void
