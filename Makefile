@@ -16,7 +16,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 # -MMD -MP: PGXS on Debian does not track header dependencies.
 PG_CPPFLAGS = -isystem $(includedir_server)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -MMD -MP
-EXTRA_CLEAN = $(OBJS:.o=.d)
+EXTRA_CLEAN = src/*.d
 
 # Results are in expected/, found because there is no --outputdir. PGXS gives
 # isolation tests one, so they need it taken back.
@@ -44,7 +44,7 @@ endif
 
 demo:
 	@test/packages.sh
-	@test/server.sh -c fsync=off test/demo/run.sh
+	@test/server.sh test/demo/run.sh
 
 test:
 	@test/packages.sh test

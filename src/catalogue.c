@@ -11,7 +11,6 @@
 #include "access/xact.h"
 #include "args.h"
 #include "catalogue.h"
-#include "common/int.h"
 #include "counter.h"
 #include "funcapi.h"
 #include "idempotency.h"
@@ -218,40 +217,45 @@ commerce_set_price(PG_FUNCTION_ARGS)
 	return result;
 }
 
+static Refusal *
+stock_out_of_range(int64 option_id)
+{
+	return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
+									 "stock of product option " INT64_FORMAT " is out of range",
+									 option_id),
+						 "option_id", option_id);
+}
+
+static Refusal *
+stock_too_low(int64 option_id, uint64 requested, int64 available)
+{
+	Refusal    *refusal = refusal_new(INSUFFICIENT_STOCK,
+									  "insufficient stock of product option " INT64_FORMAT,
+									  option_id);
+
+	refusal_begin_list(refusal, "shortages");
+	refusal_list_option(refusal, option_id, requested, available);
+	refusal_end_list(refusal);
+	return refusal;
+}
+
 /* Move the stock of an option that exists by a signed quantity. */
 static Refusal *
 move_stock(Work *work, int64 option_id, int64 quantity)
 {
+	uint64		taken = -(uint64) quantity;
 	CounterHold hold;
 	int64		available;
-	int64		requested;
 
 	if (quantity >= 0)
-	{
-		if (counter_give(work, TABLE_STOCK_SLOTS, option_id, quantity))
-			return NULL;
-		return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
-										 "stock of product option " INT64_FORMAT " is out of range",
-										 option_id),
-							 "option_id", option_id);
-	}
+		return counter_give(work, TABLE_STOCK_SLOTS, option_id, quantity) ?
+			NULL : stock_out_of_range(option_id);
 
-	if (pg_sub_s64_overflow(0, quantity, &requested))
-		return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
-										 "quantity is out of range"),
-							 "option_id", option_id);
-	if (!counter_hold(work, TABLE_STOCK_SLOTS, option_id, requested, &hold,
-					  &available))
-	{
-		Refusal    *refusal = refusal_new(INSUFFICIENT_STOCK,
-										  "insufficient stock of product option " INT64_FORMAT,
-										  option_id);
-
-		refusal_begin_list(refusal, "shortages");
-		refusal_list_option(refusal, option_id, requested, available);
-		refusal_end_list(refusal);
-		return refusal;
-	}
+	/* The lowest bigint has no opposite; nobody has that much. */
+	if (!counter_hold(work, TABLE_STOCK_SLOTS, option_id,
+					  Min(taken, PG_INT64_MAX), &hold, &available) ||
+		taken > PG_INT64_MAX)
+		return stock_too_low(option_id, taken, available);
 	counter_take(&hold);
 	return NULL;
 }

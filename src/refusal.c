@@ -71,6 +71,21 @@ push_int64(Refusal *refusal, int64 number)
 	pushJsonbValue(&refusal->detail, WJB_VALUE, &value);
 }
 
+/* Up to 2^63, the opposite of the lowest bigint, which is no bigint. */
+static void
+push_uint64(Refusal *refusal, uint64 number)
+{
+	JsonbValue	value;
+
+	value.type = jbvNumeric;
+	value.val.numeric =
+		DatumGetNumeric(DirectFunctionCall3(numeric_in,
+											CStringGetDatum(psprintf(UINT64_FORMAT, number)),
+											ObjectIdGetDatum(InvalidOid),
+											Int32GetDatum(-1)));
+	pushJsonbValue(&refusal->detail, WJB_VALUE, &value);
+}
+
 Refusal *
 refusal_new(RefusalCode code, const char *format,...)
 {
@@ -134,12 +149,13 @@ refusal_begin_list(Refusal *refusal, const char *key)
 }
 
 void
-refusal_list_option(Refusal *refusal, int64 option_id, int64 requested,
+refusal_list_option(Refusal *refusal, int64 option_id, uint64 requested,
 					int64 available)
 {
 	pushJsonbValue(&refusal->detail, WJB_BEGIN_OBJECT, NULL);
 	refusal_int64(refusal, "option_id", option_id);
-	refusal_int64(refusal, "requested", requested);
+	push_string(refusal, WJB_KEY, "requested");
+	push_uint64(refusal, requested);
 	refusal_int64(refusal, "available", available);
 	pushJsonbValue(&refusal->detail, WJB_END_OBJECT, NULL);
 }

@@ -69,7 +69,7 @@ extern Refusal *refusal_time(Refusal *refusal, const char *key,
 /* A list of {option_id, requested, available}: begin, add each, end. */
 extern void refusal_begin_list(Refusal *refusal, const char *key);
 extern void refusal_list_option(Refusal *refusal, int64 option_id,
-								int64 requested, int64 available);
+								uint64 requested, int64 available);
 extern void refusal_end_list(Refusal *refusal);
 
 /* ereport it with its SQLSTATE, message and DETAIL. */

@@ -26,6 +26,7 @@
 #include "commerce.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/sysattr.h"
 #include "access/table.h"
@@ -35,6 +36,7 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
@@ -206,10 +208,17 @@ Datum
 row_datum(Row *row)
 {
 	MemoryContext old = MemoryContextSwitchTo(row->work->caller_context);
-	Datum		datum = ExecFetchSlotHeapTupleDatum(row->slot);
+	HeapTuple	tuple;
 
+	/*
+	 * Formed anew: a stored tuple may be older than its table's last column,
+	 * whose default only the relation's own descriptor knows.
+	 */
+	slot_getallattrs(row->slot);
+	tuple = heap_form_tuple(row->slot->tts_tupleDescriptor,
+							row->slot->tts_values, row->slot->tts_isnull);
 	MemoryContextSwitchTo(old);
-	return datum;
+	return HeapTupleGetDatum(tuple);
 }
 
 /* ---- scans ---- */

@@ -1,0 +1,56 @@
+#!/bin/sh
+# The places that name the version agree, and so do the names of the tests.
+# Reports as TAP.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+number=0
+failures=0
+check() # NAME COMMAND...
+{
+	number=$((number + 1))
+	name=$1
+	shift
+	if "$@"; then
+		echo "ok $number - $name"
+	else
+		echo "not ok $number - $name"
+		failures=$((failures + 1))
+	fi
+}
+
+# SQL objects have the version 1.0; a release of them is 1.0.0, 1.0.1 and so on.
+sql_version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
+release=$(sed -n 's/^## \([0-9.]*\).*/\1/p' CHANGELOG.md | sed 1q)
+meta_versions() { sed -n 's/.*"version": "\([0-9.]*\)".*/\1/p' META.json | sort -u; }
+
+# Each test has a result, each result a test, and none is named as a file in
+# sql/ is: pg_regress would run that one.
+tests()
+{
+	for file in test/sql/*.sql test/specs/iso_*.spec; do
+		[ ! -e "$file" ] || basename "${file%.*}"
+	done
+}
+tests_have_results()
+{
+	[ "$(tests | sort)" = "$(for file in expected/*.out; do
+		[ ! -e "$file" ] || basename "$file" .out
+	done | sort)" ]
+}
+no_test_hides()
+{
+	for file in sql/*.sql; do
+		[ ! -e "test/$file" ] || return 1
+	done
+}
+
+check "CHANGELOG.md: release ${release%.*} of SQL version $sql_version" \
+	[ "${release%.*}" = "$sql_version" ]
+check "META.json: release $release" [ "$(meta_versions)" = "$release" ]
+check "META.json: provides sql/commerce--$sql_version.sql" \
+	grep -q "\"sql/commerce--$sql_version.sql\"" META.json
+check "sql/commerce--$sql_version.sql exists" [ -f "sql/commerce--$sql_version.sql" ]
+check "every test has a result, every result a test" tests_have_results
+check "no test is named as a file in sql/ is" no_test_hides
+[ $failures = 0 ]

@@ -1,0 +1,39 @@
+#!/bin/bash
+# The demo: a day in a shop, on the server that test/server.sh gave us. Fails if
+# anything but the refusals it means to show went wrong.
+set -euo pipefail
+cd "$(dirname "$0")"
+transcript=$SCRATCH/transcript
+
+# show FILE: prints each statement and its result. VERBOSITY brings SQLSTATEs,
+# and with them lines of the C source, which nobody wants here.
+show()
+{
+	psql -X -q -e -P footer=off -v VERBOSITY=verbose <"$1" 2>&1 |
+		sed '/^LOCATION: /d' | tee -a "$transcript"
+}
+value() { psql -X -A -t -c "$1"; }
+expect() # WHAT EXPECTED ACTUAL
+{
+	[ "$2" = "$3" ] || { echo "$1: expected $2, got $3" >&2; exit 1; }
+}
+
+show 1_shop.sql
+show 2_balance.sql
+
+# Every one of users 1001..2000 asks once, 20 of them at a time.
+show 3_rush.sql
+pgbench -n -c 20 -j 2 -t 50 -D asked=0 -f rush.pgbench 2>&1 | grep -E '^(number of transactions actually|tps)'
+show 3_rush_result.sql
+
+show 4_coupons.sql
+show 5_orders.sql
+show 6_outbox.sql
+show 7_verify.sql
+
+expect "coupons issued in the rush" 100 \
+	"$(value "SELECT count(*) FROM commerce.coupons WHERE policy_id = 1")"
+expect "violated invariants" 0 "$(value "SELECT count(*) FROM commerce.verify()")"
+expect "notifications" 1 "$(grep -c '^Asynchronous notification "commerce_outbox"' "$transcript")"
+expect "refusals" "SC101 SC101 SC102 SC103 SC202 SC203 SC006 SC211 SC212 SC001 SC301 SC102 SC103" \
+	"$(sed -n 's/^ERROR:  \([0-9A-Z]*\):.*/\1/p' "$transcript" | xargs)"

@@ -1,0 +1,95 @@
+#!/bin/sh
+# All tests, on the server that test/server.sh gave us. Prints each kind's
+# result, what differs where one failed, and at the end "N passed, N failed".
+set -u
+
+passed=0
+failed=0
+log=$SCRATCH/suite.log
+
+# suite NAME COMMAND...: runs one kind of tests, shows its output and counts.
+suite()
+{
+	printf '\n== %s\n' "$1"
+	shift
+	{ "$@" 2>&1; echo $? >"$SCRATCH/status"; } | tee "$log"
+	set -- $(count_results "$(cat "$SCRATCH/status")")
+	passed=$((passed + $1))
+	failed=$((failed + $2))
+	[ "$2" = 0 ]
+}
+
+# Passed and failed tests in the log, as reported by pg_regress, by TAP or by
+# prove, which lists the files that failed, some of them (Failed: 0) by
+# breaking off. A failure without any such line is one failed test.
+count_results() # STATUS
+{
+	awk -v status="$1" '
+		/^ok / || /^(test|    ).* \.\.\. ok/ { passed++ }
+		/^not ok / || /^(test|    ).* \.\.\. FAILED/ { failed++ }
+		/^Files=/ {
+			sub(".*Tests=", "")
+			passed += $1 - failed_in_files
+			failed_in_files = 0
+		}
+		/\(Wstat: / {
+			sub(".*Failed: ", "")
+			failed_in_files += $1
+			failed += $1 == 0 ? 1 : $1
+		}
+		END { print passed + 0, failed + (status != 0 && failed == 0) }' "$log"
+}
+
+show_differences()
+{
+	cat regression.diffs 2>/dev/null
+	rm -f regression.diffs
+}
+
+# One pgTAP file has one database to itself.
+pgtap()
+{
+	pgtap_status=0
+	for file in test/pgtap/*.sql; do
+		createdb commerce_pgtap || return
+		PGDATABASE=commerce_pgtap PGOPTIONS='--client-min-messages=warning' \
+			prove --failures --comments --exec 'psql -X -q -A -t -v ON_ERROR_STOP=1 -f' \
+			"$file" || pgtap_status=1
+		dropdb commerce_pgtap || return
+	done
+	return $pgtap_status
+}
+
+tap()
+{
+	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
+	TESTDIR=$SCRATCH TESTDATADIR=$SCRATCH/tmp_check TESTLOGDIR=$SCRATCH/tmp_check/log \
+		PG_REGRESS=$pgxs/test/regress/pg_regress \
+		prove -I "$pgxs/test/perl" test/t/*.pl
+}
+
+show_tap_logs()
+{
+	sed -n 's,^test/t/\(.*\)\.pl .*(Wstat: .*,\1,p' "$log" | while read -r name; do
+		printf '\n-- end of the log of %s, without what passed\n' "$name"
+		grep -v '^\[.*) ok ' "$SCRATCH/tmp_check/log/regress_log_$name" | tail -n 60
+	done
+}
+
+no_crash()
+{
+	if grep -E 'terminated by signal|PANIC: |TRAP: ' "$PGDATA/log"; then
+		return 1
+	fi
+	echo "ok 1 - no server process crashed"
+}
+
+suite "versions and names" test/checkver.sh
+suite "regression tests" make -s installcheck ISOLATION= || show_differences
+suite "isolation tests" make -s installcheck REGRESS= || show_differences
+suite "pgTAP tests" pgtap
+suite "TAP tests" tap || show_tap_logs
+suite "server log" no_crash
+
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
