@@ -19,6 +19,11 @@
 #include "idempotency.h"
 #include "utils/timestamp.h"
 
+/* The unique index that holds per_user_limit. */
+static const AttrNumber issue_columns[] = {
+	COUPONS_USER_ID, COUPONS_POLICY_ID, COUPONS_ISSUE_NO
+};
+
 static Refusal *
 coupon_not_found(int64 coupon_id)
 {
@@ -163,12 +168,9 @@ check_issue_period(Row *policy)
 static int32
 issued_count(Work *work, int64 user_id, int64 policy_id)
 {
-	static const AttrNumber columns[] = {
-		COUPONS_USER_ID, COUPONS_POLICY_ID, COUPONS_ISSUE_NO
-	};
 	Datum		prefix[] = {Int64GetDatum(user_id), Int64GetDatum(policy_id)};
-	Row		   *last = row_last(work, TABLE_COUPONS, lengthof(columns), columns,
-								lengthof(prefix), prefix);
+	Row		   *last = row_last(work, TABLE_COUPONS, lengthof(issue_columns),
+								issue_columns, lengthof(prefix), prefix);
 
 	return last ? row_int32(last, COUPONS_ISSUE_NO) : 0;
 }
@@ -233,7 +235,8 @@ insert_coupon(Work *work, Row *policy, int64 user_id, int64 coupon_id,
 			return sold_out(policy_id);
 
 		*coupon = new_coupon(work, policy, user_id, coupon_id, issued + 1);
-		if (row_insert_if_absent(*coupon))
+		if (row_insert_if_absent_by(*coupon, lengthof(issue_columns),
+									issue_columns))
 			return NULL;
 		row_refresh(work);
 	}

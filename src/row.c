@@ -48,6 +48,9 @@
 
 #define MAX_KEYS 3
 
+/* A primary key is always the first columns. */
+static const AttrNumber key_columns[MAX_KEYS] = {1, 2, 3};
+
 struct RowScan
 {
 	Work	   *work;
@@ -345,8 +348,6 @@ RowScan *
 row_scan_begin(Work *work, TableId table, int prefix_count,
 			   const Datum *prefix)
 {
-	static const AttrNumber key_columns[MAX_KEYS] = {1, 2, 3};
-
 	return begin_scan(work, table, table_key_count(table), key_columns,
 					  prefix_count, prefix, GetActiveSnapshot());
 }
@@ -386,7 +387,6 @@ serialization_failure(void)
 static Row *
 probe(Work *work, TableId table, const Datum *key, Snapshot snapshot)
 {
-	static const AttrNumber key_columns[MAX_KEYS] = {1, 2, 3};
 	int			key_count = table_key_count(table);
 	RowScan    *scan = begin_scan(work, table, key_count, key_columns,
 								  key_count, key, snapshot);
@@ -682,7 +682,7 @@ check_conflict_visible(Row *row, ItemPointer tid)
 
 /* Put the row in speculatively until it is in or another one is there. */
 static bool
-insert_speculatively(Row *row, List **recheck)
+insert_speculatively(Row *row, List *arbiters, List **recheck)
 {
 	Work	   *work = row->work;
 	ResultRelInfo *result = work->tables[row->table].result;
@@ -698,7 +698,8 @@ insert_speculatively(Row *row, List **recheck)
 		CHECK_FOR_INTERRUPTS();
 		ItemPointerSetInvalid(&invalid);
 		if (!compat_ExecCheckIndexConstraints(result, row->slot, work->estate,
-											  &conflict, &invalid, NIL))
+											  &conflict, &invalid,
+											  arbiters))
 		{
 			check_conflict_visible(row, &conflict);
 			return false;
@@ -710,7 +711,7 @@ insert_speculatively(Row *row, List **recheck)
 									   token);
 		*recheck = compat_ExecInsertIndexTuples(result, row->slot,
 												work->estate, false, true,
-												&conflicted, NIL, false);
+												&conflicted, arbiters, false);
 		table_tuple_complete_speculative(rel, row->slot, token, !conflicted);
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
 		if (!conflicted)
@@ -720,11 +721,14 @@ insert_speculatively(Row *row, List **recheck)
 }
 
 bool
-row_insert_if_absent(Row *row)
+row_insert_if_absent_by(Row *row, int column_count, const AttrNumber *columns)
 {
 	Work	   *work = row->work;
-	ResultRelInfo *result = work->tables[row->table].result;
-	TupleConstr *constraints = RelationGetDescr(result->ri_RelationDesc)->constr;
+	WorkTable  *open = &work->tables[row->table];
+	ResultRelInfo *result = open->result;
+	TupleConstr *constraints = RelationGetDescr(open->rel)->constr;
+	bool		opened;
+	Relation	arbiter = find_index(open, column_count, columns, &opened);
 	List	   *recheck = NIL;
 
 	Assert(is_contested(row->table));
@@ -740,10 +744,18 @@ row_insert_if_absent(Row *row)
 	if (constraints)
 		ExecConstraints(result, row->slot, work->estate);
 
-	if (!insert_speculatively(row, &recheck))
+	if (!insert_speculatively(row, list_make1_oid(RelationGetRelid(arbiter)),
+							  &recheck))
 		return false;
 
 	ExecARInsertTriggers(work->estate, result, row->slot, recheck, NULL);
 	list_free(recheck);
 	return true;
+}
+
+bool
+row_insert_if_absent(Row *row)
+{
+	return row_insert_if_absent_by(row, table_key_count(row->table),
+								   key_columns);
 }

@@ -91,12 +91,16 @@ extern Row *row_change(Row *locked);
 extern void row_insert(Row *row);
 
 /*
- * Insert it unless a row with the same unique key is there; wait for anybody
- * who is inserting it now. False: one is there, committed or our own; in
- * REPEATABLE READ and above it is then visible too, or 40001 was raised.
- * Only for the tables that row.c lists as contested.
+ * Insert it unless a row with the same primary key, or the same values in the
+ * unique index on exactly these columns, is there; wait for anybody who is
+ * inserting one now. False: one is there, committed or our own; in REPEATABLE
+ * READ and above it is then visible too, or 40001 was raised. A duplicate in
+ * any other unique index is 23505. Only for the tables that row.c lists as
+ * contested.
  */
 extern bool row_insert_if_absent(Row *row);
+extern bool row_insert_if_absent_by(Row *row, int column_count,
+									const AttrNumber *columns);
 
 /* Write changed, which row_change() made from locked. */
 extern void row_update(Row *locked, Row *changed);
