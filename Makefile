@@ -21,7 +21,7 @@ EXTRA_CLEAN = src/*.d
 # Results are in expected/, found because there is no --outputdir. PGXS gives
 # isolation tests one, so they need it taken back.
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test
+REGRESS_OPTS = --inputdir=test --encoding=UTF8
 ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/iso_*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=.
 

@@ -3,15 +3,17 @@
  *		A quantity that many take from at once: stock and coupon quota.
  *
  * A counter is the sum of its slots, rows (id, slot, level, quantity). Every
- * counter has slot 0 at level 0, and at present no other: whoever takes waits
+ * counter has slot 0 at level 0, and at present no other. Whoever takes waits
  * for that row's lock, then sees its latest quantity, so the last unit goes
- * to exactly one.
+ * to exactly one; whoever sees in a fresh snapshot that there is too little
+ * does not wait.
  *
  * Lock order: counters are last of all, ascending by id, slots within. The
  * hottest lock is so held shortest: from counter_hold() to the commit.
  */
 #include "commerce.h"
 
+#include "access/xact.h"
 #include "common/int.h"
 #include "counter.h"
 
@@ -44,12 +46,56 @@ counter_available(Work *work, TableId table, int64 id)
 }
 
 bool
+counter_is_short(Work *work, TableId table, int64 id, int64 quantity)
+{
+	if (counter_available(work, table, id) >= quantity)
+		return false;
+	row_refresh(work);
+	return counter_available(work, table, id) < quantity;
+}
+
+static Row *
+find_slot(Work *work, TableId table, int64 id, int64 *available)
+{
+	Row		   *slot = row_find(work, table, Int64GetDatum(id), FIRST_SLOT);
+
+	*available = slot ? row_int64(slot, SLOTS_QUANTITY) : 0;
+	return slot;
+}
+
+/*
+ * The slot, when there seems to be enough: sold out is told at once, without
+ * a lock. Only a fresh snapshot has the committed total of now.
+ */
+static Row *
+find_sufficient_slot(Work *work, TableId table, int64 id, int64 quantity,
+					 int64 *available)
+{
+	Row		   *slot = find_slot(work, table, id, available);
+
+	if (*available >= quantity)
+		return slot;
+	row_refresh(work);
+	slot = find_slot(work, table, id, available);
+	return *available >= quantity ? slot : NULL;
+}
+
+bool
 counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 			 CounterHold *hold, int64 *available)
 {
-	hold->slot = row_lock(work, table, Int64GetDatum(id), FIRST_SLOT);
 	hold->quantity = quantity;
-	*available = hold->slot ? row_int64(hold->slot, SLOTS_QUANTITY) : 0;
+	do
+	{
+		/* In REPEATABLE READ and above the lock tells what is newer. */
+		hold->slot = IsolationUsesXactSnapshot() ?
+			find_slot(work, table, id, available) :
+			find_sufficient_slot(work, table, id, quantity, available);
+		if (hold->slot == NULL)
+			return false;
+	} while (!row_lock_found(hold->slot));
+
+	*available = row_int64(hold->slot, SLOTS_QUANTITY);
 	return *available >= quantity;
 }
 

@@ -22,6 +22,13 @@ extern void counter_create(Work *work, TableId table, int64 id,
 extern int64 counter_available(Work *work, TableId table, int64 id);
 
 /*
+ * Is there less than quantity in the committed total of now? Locks nothing;
+ * in READ COMMITTED only, where a snapshot can be of now.
+ */
+extern bool counter_is_short(Work *work, TableId table, int64 id,
+							 int64 quantity);
+
+/*
  * Lock enough of the counter to take quantity from it. False when there is
  * less; *available is what there is. Nothing is written yet.
  *

@@ -66,11 +66,13 @@ check_stock(const OrderItems *items, const int64 *available)
 	return refusal;
 }
 
-Refusal *
-order_check_stock(Work *work, const OrderItems *items)
+/* The same as of now, locking nothing: for an order that is refused anyway. */
+static Refusal *
+look_at_stock(Work *work, const OrderItems *items)
 {
 	int64	   *available = palloc(items->count * sizeof(int64));
 
+	row_refresh(work);
 	for (int i = 0; i < items->count; i++)
 		available[i] = counter_available(work, TABLE_STOCK_SLOTS,
 										 items->by_line[i].option_id);
@@ -145,7 +147,7 @@ order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
 	refusal = decide_payment(work, request, plan);
 	if (refusal && !IsolationUsesXactSnapshot())
 	{
-		earlier = order_check_stock(work, items);
+		earlier = look_at_stock(work, items);
 		return earlier ? earlier : refusal;
 	}
 

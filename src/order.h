@@ -49,12 +49,6 @@ extern void order_read_request(FunctionCallInfo fcinfo,
 extern Refusal *order_decide(Work *work, const OrderRequest *request,
 							 OrderPlan *plan);
 
-/*
- * INSUFFICIENT_STOCK with every short line, or NULL, as the snapshot has it;
- * locks nothing.
- */
-extern Refusal *order_check_stock(Work *work, const OrderItems *items);
-
 /* Place and pay; *order becomes the orders row, of now or of the replay. */
 extern Refusal *order_place(Work *work, const OrderRequest *request,
 							text *idempotency_key, Row **order);

@@ -211,17 +211,18 @@ Datum
 row_datum(Row *row)
 {
 	MemoryContext old = MemoryContextSwitchTo(row->work->caller_context);
-	HeapTuple	tuple;
+	Datum		datum;
 
 	/*
 	 * Formed anew: a stored tuple may be older than its table's last column,
 	 * whose default only the relation's own descriptor knows.
 	 */
 	slot_getallattrs(row->slot);
-	tuple = heap_form_tuple(row->slot->tts_tupleDescriptor,
-							row->slot->tts_values, row->slot->tts_isnull);
+	datum = HeapTupleGetDatum(heap_form_tuple(row->slot->tts_tupleDescriptor,
+											  row->slot->tts_values,
+											  row->slot->tts_isnull));
 	MemoryContextSwitchTo(old);
-	return HeapTupleGetDatum(tuple);
+	return datum;
 }
 
 /* ---- scans ---- */
@@ -432,19 +433,18 @@ key_unchanged(Row *row, const Datum *key)
 	return true;
 }
 
-/*
- * Lock the latest version of a row that a probe found. False: the row is gone
- * or is another one now, look again.
- */
-static bool
-lock_latest(Row *row, const Datum *key)
+bool
+row_lock_found(Row *row)
 {
-	Relation	rel = row->work->tables[row->table].rel;
+	Datum		key[MAX_KEYS];
+	Relation	rel = open_for_write(row->work, row->table)->rel;
 	ItemPointerData tid = row->slot->tts_tid;
 	uint8		flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
 	TM_FailureData failure;
 	TM_Result	result;
 
+	for (int i = 0; i < table_key_count(row->table); i++)
+		key[i] = row_value(row, i + 1);
 	if (!IsolationUsesXactSnapshot())
 		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
 
@@ -481,12 +481,11 @@ lock(Work *work, TableId table, const Datum *key)
 {
 	bool		looked_again = false;
 
-	open_for_write(work, table);
 	for (;;)
 	{
 		Row		   *row = probe(work, table, key, GetActiveSnapshot());
 
-		if (row != NULL && lock_latest(row, key))
+		if (row != NULL && row_lock_found(row))
 			return row;
 
 		if (IsolationUsesXactSnapshot())

@@ -70,6 +70,12 @@ extern Row *row_find(Work *work, TableId table,...);
 extern Row *row_lock(Work *work, TableId table,...);
 extern Row *row_get(Work *work, TableId table,...);
 
+/*
+ * Lock a row that row_find() found, as row_lock() would; it then has its
+ * latest values. False: it is gone or is another one now, look again.
+ */
+extern bool row_lock_found(Row *row);
+
 /* The highest row, by the index on exactly these columns, under a prefix. */
 extern Row *row_last(Work *work, TableId table, int column_count,
 					 const AttrNumber *columns, int prefix_count,

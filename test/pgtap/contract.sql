@@ -1,0 +1,129 @@
+-- The public functions: signatures, results, volatility, and who may call them.
+-- A function that is not listed here fails the test: decide who may call it first.
+
+\set ECHO none
+\set QUIET on
+\pset format unaligned
+\pset tuples_only on
+\set ON_ERROR_STOP on
+
+BEGIN;
+SET client_min_messages = warning;
+CREATE SCHEMA tap;
+CREATE EXTENSION pgtap SCHEMA tap;
+CREATE EXTENSION IF NOT EXISTS commerce;
+SET LOCAL search_path = tap, pg_catalog;
+
+CREATE TEMP TABLE contract (name text, arguments text, result text, volatility text,
+	parallel text, levels text);
+-- levels: the one that may call it. What reader may, every level may; admin may all.
+INSERT INTO contract VALUES
+	-- catalogue
+	('create_user', 'name text, user_id bigint DEFAULT NULL::bigint',
+	 'commerce.users', 'volatile', 'unsafe', 'app'),
+	('create_product', 'name text, product_id bigint DEFAULT NULL::bigint',
+	 'commerce.products', 'volatile', 'unsafe', 'admin'),
+	('create_product_option', 'product_id bigint, name text, price bigint, stock bigint DEFAULT 0, '
+	 'option_id bigint DEFAULT NULL::bigint',
+	 'commerce.product_options', 'volatile', 'unsafe', 'admin'),
+	('set_price', 'option_id bigint, price bigint',
+	 'commerce.product_options', 'volatile', 'unsafe', 'admin'),
+	('adjust_stock', 'option_id bigint, quantity bigint, reason text DEFAULT ''restock''::text, '
+	 'idempotency_key text DEFAULT NULL::text',
+	 'commerce.stock', 'volatile', 'unsafe', 'admin'),
+	('create_coupon_policy', 'name text, discount_type text, discount_value bigint, quantity bigint, '
+	 'issue_from timestamp with time zone DEFAULT now(), '
+	 'issue_until timestamp with time zone DEFAULT ''infinity''::timestamp with time zone, '
+	 'max_discount_amount bigint DEFAULT NULL::bigint, min_order_amount bigint DEFAULT 0, '
+	 'per_user_limit integer DEFAULT 1, valid_for interval DEFAULT NULL::interval, '
+	 'valid_until timestamp with time zone DEFAULT ''infinity''::timestamp with time zone, '
+	 'restore_on_cancel boolean DEFAULT true, policy_id bigint DEFAULT NULL::bigint',
+	 'commerce.coupon_policies', 'volatile', 'unsafe', 'admin'),
+	('close_coupon_policy', 'policy_id bigint',
+	 'commerce.coupon_policies', 'volatile', 'unsafe', 'admin'),
+	('revoke_coupon', 'coupon_id bigint',
+	 'commerce.coupons', 'volatile', 'unsafe', 'admin'),
+	-- balance
+	('charge_balance', 'user_id bigint, amount bigint, idempotency_key text DEFAULT NULL::text',
+	 'commerce.balance_history', 'volatile', 'unsafe', 'app'),
+	('use_balance', 'user_id bigint, amount bigint, idempotency_key text DEFAULT NULL::text',
+	 'commerce.balance_history', 'volatile', 'unsafe', 'app'),
+	('get_balance', 'user_id bigint', 'bigint', 'stable', 'safe', 'reader'),
+	-- coupons
+	('issue_coupon', 'user_id bigint, policy_id bigint, idempotency_key text DEFAULT NULL::text',
+	 'commerce.coupons', 'volatile', 'unsafe', 'app'),
+	('use_coupon', 'user_id bigint, coupon_id bigint, order_amount bigint',
+	 'commerce.coupons', 'volatile', 'unsafe', 'app'),
+	-- orders
+	('place_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint, '
+	 'idempotency_key text DEFAULT NULL::text',
+	 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	('quote_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint',
+	 'TABLE(line_no integer, option_id bigint, quantity bigint, unit_price bigint, '
+	 'line_total bigint, discount_amount bigint, available bigint)', 'stable', 'safe', 'reader'),
+	('get_order', 'order_id bigint', 'jsonb', 'stable', 'safe', 'reader'),
+	('purge_idempotency_keys', 'older_than interval DEFAULT ''7 days''::interval',
+	 'bigint', 'volatile', 'unsafe', 'admin'),
+	-- outbox
+	('claim_events', 'batch_size integer DEFAULT 100, lease interval DEFAULT ''00:00:30''::interval',
+	 'TABLE(event_id bigint, event_type text, order_id bigint, attempt integer, payload jsonb)',
+	 'volatile', 'unsafe', 'relay'),
+	('ack_events', 'event_ids bigint[], attempts integer[]', 'bigint', 'volatile', 'unsafe', 'relay'),
+	('fail_event', 'event_id bigint, attempt integer, error text, '
+	 'retry_after interval DEFAULT NULL::interval',
+	 'commerce.outbox', 'volatile', 'unsafe', 'relay'),
+	('retry_event', 'event_id bigint', 'commerce.outbox', 'volatile', 'unsafe', 'admin'),
+	('discard_event', 'event_id bigint', 'commerce.outbox', 'volatile', 'unsafe', 'admin'),
+	('purge_outbox', 'older_than interval DEFAULT ''7 days''::interval',
+	 'bigint', 'volatile', 'unsafe', 'admin'),
+	-- operation
+	('grant_access', 'grantee regrole, level text', 'void', 'volatile', 'unsafe', 'admin'),
+	('revoke_access', 'grantee regrole', 'void', 'volatile', 'unsafe', 'admin'),
+	('verify', '', 'TABLE(check_name text, object_id bigint, expected numeric, actual numeric)',
+	 'stable', 'safe', 'admin');
+
+-- The functions as they are; it makes no difference to a caller whether result
+-- columns were declared as OUT arguments or as TABLE.
+SET LOCAL intervalstyle = 'postgres';
+CREATE TEMP VIEW functions AS
+SELECT p.oid, p.proname::text AS name,
+	regexp_replace(pg_get_function_arguments(p.oid), '(^|, )OUT .*$', '') AS arguments,
+	coalesce('TABLE(' || r.columns || ')', pg_get_function_result(p.oid)) AS result,
+	CASE p.provolatile WHEN 'v' THEN 'volatile' WHEN 's' THEN 'stable' ELSE 'immutable' END AS volatility,
+	CASE p.proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END AS parallel
+FROM pg_proc p, LATERAL (
+	SELECT string_agg(format('%s %s', p.proargnames[i], format_type(p.proallargtypes[i], NULL)), ', ' ORDER BY i)
+	FROM generate_subscripts(p.proargmodes, 1) i WHERE p.proargmodes[i] IN ('o', 't')) r (columns)
+WHERE p.pronamespace = 'commerce'::regnamespace;
+
+CREATE ROLE tap_nobody;
+CREATE ROLE tap_reader;
+CREATE ROLE tap_app;
+CREATE ROLE tap_relay;
+CREATE ROLE tap_admin;
+SELECT count(commerce.grant_access(('tap_' || level)::regrole, level))
+FROM unnest(ARRAY['reader', 'app', 'relay', 'admin']) level \g /dev/null
+
+CREATE FUNCTION pg_temp.callable_by(role_name text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT f.name FROM functions f
+	WHERE has_schema_privilege(role_name, 'commerce', 'USAGE')
+	  AND has_function_privilege(role_name, f.oid, 'EXECUTE')
+$$;
+
+SELECT plan(10);
+
+SELECT bag_eq('SELECT name FROM functions', 'SELECT name FROM contract', 'these functions, each once');
+SELECT set_eq('SELECT name, arguments FROM functions', 'SELECT name, arguments FROM contract', 'arguments and defaults');
+SELECT set_eq('SELECT name, result FROM functions', 'SELECT name, result FROM contract', 'results');
+SELECT set_eq('SELECT name, volatility, parallel FROM functions',
+	'SELECT name, volatility, parallel FROM contract', 'volatility and parallel safety');
+SELECT is_empty($$SELECT f.name FROM functions f, aclexplode((SELECT coalesce(proacl, acldefault('f', proowner))
+	FROM pg_proc WHERE oid = f.oid)) a WHERE a.grantee = 0$$, 'PUBLIC may call nothing');
+SELECT is_empty($$SELECT * FROM pg_temp.callable_by('tap_nobody')$$, 'nobody may call nothing');
+SELECT bag_eq(format($$SELECT * FROM pg_temp.callable_by('tap_%s')$$, level),
+	format($$SELECT name FROM contract WHERE levels IN ('reader', %L) OR %L = 'admin'$$, level, level),
+	level || ' may call these')
+FROM unnest(ARRAY['reader', 'app', 'relay', 'admin']) level;
+
+SELECT * FROM finish();
+ROLLBACK;

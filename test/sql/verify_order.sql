@@ -1,0 +1,73 @@
+-- verify() on orders and their events: each way they can be wrong is reported by its name.
+
+\getenv test_dir PG_ABS_SRCDIR
+\set helpers :test_dir '/helpers.psql'
+\set ECHO none
+\i :helpers
+
+-- A sound shop: two users, one order with a coupon (1), one without (2), one
+-- coupon used alone (2), one still held (3).
+DO $$
+BEGIN
+	PERFORM commerce.create_user('Kim', 1);
+	PERFORM commerce.create_user('Lee', 2);
+	PERFORM commerce.create_product('shirt', 1);
+	PERFORM commerce.create_product_option(1, 'red', 1000, 20, 1);
+	PERFORM commerce.create_product_option(1, 'blue', 500, 20, 2);
+	PERFORM commerce.create_coupon_policy('spring', 'fixed', 300, 10, per_user_limit => 3, policy_id => 1);
+	PERFORM commerce.charge_balance(1, 10000);
+	PERFORM commerce.charge_balance(2, 10000);
+	PERFORM commerce.use_balance(2, 100);
+	PERFORM commerce.issue_coupon(1, 1) FROM generate_series(1, 3);
+	PERFORM commerce.place_order(1, '[{"option_id": 1, "quantity": 2}, {"option_id": 2, "quantity": 2}]', 1);
+	PERFORM commerce.place_order(2, '[{"option_id": 1, "quantity": 1}]');
+	PERFORM commerce.use_coupon(1, 2, 5000);
+END
+$$;
+SELECT * FROM commerce.verify();
+
+-- Order 1: lines of 2000 and 1000, 300 off, 2700 paid. Order 2: one line of 1000.
+SELECT c.damage, v.*
+FROM (VALUES
+	(1, 'UPDATE commerce.orders SET subtotal = 1001, total = 1001 WHERE order_id = 2'),
+	(2, 'UPDATE commerce.orders SET discount = 301, total = 2699 WHERE order_id = 1'),
+	(3, 'UPDATE commerce.orders SET total = 999 WHERE order_id = 2'),
+	(4, 'UPDATE commerce.order_items SET quantity = 2 WHERE order_id = 2'),
+	(5, 'UPDATE commerce.order_items SET unit_price = 999 WHERE order_id = 2'),
+	(6, 'UPDATE commerce.order_items SET discount_amount = discount_amount + 1 WHERE order_id = 1 AND line_no = 1'),
+	(7, 'UPDATE commerce.order_items SET discount_amount = 1001 WHERE order_id = 2'),
+	(8, 'UPDATE commerce.order_items SET discount_amount = -1 WHERE order_id = 2'),
+	(9, 'UPDATE commerce.order_items SET refunded_quantity = 2 WHERE order_id = 2'),
+	(10, 'UPDATE commerce.order_items SET refunded_quantity = -1 WHERE order_id = 2'),
+	(11, 'UPDATE commerce.order_items SET line_no = 2 WHERE order_id = 2'),
+	(12, 'DELETE FROM commerce.order_items WHERE order_id = 2'),
+	(13, 'UPDATE commerce.order_items SET product_id = 2 WHERE order_id = 2'),
+	(14, 'DELETE FROM commerce.balance_history WHERE order_id = 2'),
+	(15, 'UPDATE commerce.balance_history SET order_id = NULL WHERE order_id = 2'),
+	(16, 'UPDATE commerce.orders SET user_id = 1 WHERE order_id = 2'),
+	(17, 'UPDATE commerce.orders SET user_id = 9 WHERE order_id = 2'),
+	(18, 'UPDATE commerce.orders SET refunded = 1001 WHERE order_id = 2'),
+	(19, 'UPDATE commerce.orders SET refunded = -1 WHERE order_id = 2'),
+	(20, 'UPDATE commerce.orders SET paid_at = NULL WHERE order_id = 2'),
+	(21, $$UPDATE commerce.orders SET status = 'pending' WHERE order_id = 2$$),
+	(22, $$UPDATE commerce.orders SET status = 'expired' WHERE order_id = 2$$),
+	(23, $$UPDATE commerce.orders SET status = 'cancelled', closed_at = now() WHERE order_id = 2$$),
+	(24, $$UPDATE commerce.orders SET status = 'refunded', closed_at = now() WHERE order_id = 2$$),
+	(25, 'DELETE FROM commerce.outbox WHERE order_id = 2'),
+	(26, $$INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.paid', 2)$$),
+	(27, $$INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.cancelled', 2)$$),
+	(28, $$INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.refunded', 2)$$),
+	(29, $$INSERT INTO commerce.outbox (event_id, event_type, order_id) VALUES (99, 'order.paid', 9)$$),
+	(30, 'DELETE FROM commerce.orders WHERE order_id = 2'),
+	(31, 'DELETE FROM commerce.product_options WHERE option_id = 2')
+) c (nth, damage), pg_temp.violations(c.damage) v
+ORDER BY c.nth, v.check_name, v.object_id;
+
+-- A cancelled or expired order that was never paid needs no event and no money.
+SELECT c.damage, v.check_name
+FROM (VALUES
+	(1, $$UPDATE commerce.orders SET status = 'cancelled', paid_at = NULL, closed_at = now(); DELETE FROM commerce.outbox$$),
+	(2, $$UPDATE commerce.orders SET status = 'expired', paid_at = NULL, closed_at = now(); DELETE FROM commerce.outbox$$)
+) c (nth, damage), pg_temp.violations(c.damage) v
+WHERE v.check_name ~ 'event' ORDER BY c.nth, v.check_name, v.object_id;
+SELECT * FROM commerce.verify();

@@ -1,0 +1,97 @@
+# What the TAP tests share: a shop's server, and ways to look at it.
+package CommerceTest;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use Test::More;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+our @EXPORT = qw(new_server items sqlstates contents rows is_sound log_is_clean);
+
+# A running server with the extension in database postgres, unless told not to
+# create it. conf: lines for postgresql.conf.
+sub new_server
+{
+	my ($name, %params) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(%{ $params{init} || {} });
+	$node->append_conf('postgresql.conf', "log_statement = none\n");
+	$node->append_conf('postgresql.conf', "$_\n") for @{ $params{conf} || [] };
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION commerce') unless $params{empty};
+	return $node;
+}
+
+# An order's items from pairs [option_id, quantity].
+sub items
+{
+	return '[' . join(', ',
+		map { qq({"option_id": $_->[0], "quantity": $_->[1]}) } @_) . ']';
+}
+
+# The SQLSTATEs of all errors that sql raises, in their order.
+sub sqlstates
+{
+	my ($node, $sql, %params) = @_;
+	my ($stdout, $stderr) = ('', '');
+
+	$node->psql($params{dbname} || 'postgres', $sql,
+		stdout => \$stdout, stderr => \$stderr, on_error_stop => 0,
+		extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
+	return join ' ', $stderr =~ /(?:ERROR|FATAL|PANIC):\s+(\w+)/g;
+}
+
+# All that a database's commerce tables and sequences hold, as text:
+# name => sorted rows.
+sub contents
+{
+	my ($node, $dbname) = @_;
+	my %contents;
+
+	my $relations = $node->safe_psql($dbname, q(
+		SELECT relname FROM pg_class
+		WHERE relnamespace = 'commerce'::regnamespace AND relkind IN ('r', 'S')
+		ORDER BY relname));
+	foreach my $name (split /\n/, $relations)
+	{
+		# log_cnt is how many values WAL has reserved, no position.
+		my $row = $name =~ /_seq$/ ? 'last_value, is_called' : 't::text COLLATE "C"';
+		$contents{$name} = $node->safe_psql($dbname,
+			"SELECT $row FROM commerce.$name AS t ORDER BY 1");
+	}
+	return \%contents;
+}
+
+# The same without the sequences, which run ahead of what is rolled back.
+sub rows
+{
+	my $contents = contents(@_);
+
+	delete @{$contents}{ grep { /_seq$/ } keys %$contents };
+	return $contents;
+}
+
+# No invariant is violated.
+sub is_sound
+{
+	my ($node, $name, $dbname) = @_;
+	is($node->safe_psql($dbname || 'postgres', 'SELECT * FROM commerce.verify()'),
+		'', $name);
+	return;
+}
+
+# The server neither lost a backend, nor met a deadlock or an error of ours.
+sub log_is_clean
+{
+	my ($node, $name) = @_;
+	my $log = slurp_file($node->logfile);
+
+	unlike($log,
+		qr/terminated by signal|PANIC:|TRAP:|deadlock detected|XX\d\d\d/, $name);
+	return;
+}
+
+1;
