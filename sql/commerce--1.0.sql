@@ -447,7 +447,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC';
 COMMENT ON FUNCTION commerce.claim_events IS
-'Leases up to batch_size (>= 1) due events, oldest first, for lease (> 0), counted from clock_timestamp(). Of one order only the oldest unfinished event can be claimed. An event whose lease lapsed is claimed again, or is dead after its last attempt. Deliver only after this transaction''s commit. Raises 22004, 22023.';
+'Leases up to batch_size (>= 1) due events, longest due first, for lease (> 0), counted from clock_timestamp(). Of one order only the oldest unfinished event can be claimed. An event whose lease lapsed is claimed again, or is dead after its last attempt. Deliver only after this transaction''s commit. Raises 22004, 22023.';
 
 CREATE FUNCTION commerce.ack_events(event_ids bigint[], attempts integer[])
 RETURNS bigint
@@ -511,7 +511,7 @@ LEFT JOIN (SELECT user_id, count(*) AS entries
 WHERE b.entry_count <> coalesce(h.entries, 0)
 UNION ALL
 SELECT c.check_name, h.user_id, c.expected, c.actual
-FROM (SELECT user_id, entry_no, type, amount, balance_after,
+FROM (SELECT user_id, entry_no, type, amount, balance_after, order_id,
 			 row_number() OVER w AS nth,
 			 coalesce(lag(balance_after) OVER w, 0) AS balance_before
 	  FROM commerce.balance_history
@@ -522,7 +522,10 @@ FROM (SELECT user_id, entry_no, type, amount, balance_after,
 		 h.balance_after::numeric),
 		('balance_entry_sign',
 		 CASE WHEN h.type IN ('charge', 'refund') THEN 1 ELSE -1 END,
-		 sign(h.amount)::numeric)) c (check_name, expected, actual)
+		 sign(h.amount)::numeric),
+		('balance_entry_has_its_order',
+		 (h.type IN ('payment', 'refund'))::integer,
+		 (h.order_id IS NOT NULL)::integer)) c (check_name, expected, actual)
 WHERE c.expected <> c.actual
 UNION ALL
 
@@ -592,7 +595,10 @@ SELECT c.check_name, o.order_id, c.expected, c.actual
 FROM commerce.orders o
 LEFT JOIN (SELECT order_id, count(*) AS lines, max(line_no) AS last_line_no,
 				  sum(quantity::numeric * unit_price) AS subtotal,
-				  sum(discount_amount) AS discount
+				  sum(discount_amount) AS discount,
+				  count(*) FILTER (WHERE refunded_quantity < quantity) AS lines_left,
+				  sum(div((quantity::numeric * unit_price - discount_amount)
+						  * refunded_quantity, nullif(quantity, 0))) AS refunded
 		   FROM commerce.order_items GROUP BY order_id) i USING (order_id)
 LEFT JOIN (SELECT order_id,
 				  -coalesce(sum(amount) FILTER (WHERE type = 'payment'), 0) AS paid,
@@ -609,6 +615,10 @@ LEFT JOIN (SELECT order_id,
 		('order_paid_once', CASE WHEN o.paid_at IS NULL THEN 0 ELSE o.total END,
 		 coalesce(h.paid, 0)),
 		('order_refund_entries', o.refunded::numeric, coalesce(h.refunded, 0)),
+		('order_refunded_is_sum_of_lines', coalesce(i.refunded, 0), o.refunded::numeric),
+		('order_closed_lines', 0, CASE
+			WHEN o.status IN ('cancelled', 'refunded') AND o.paid_at IS NOT NULL
+			THEN i.lines_left ELSE 0 END),
 		('order_payer', o.user_id::numeric, coalesce(h.user_id, o.user_id)::numeric),
 		('order_closed_refund', CASE
 			WHEN o.status IN ('cancelled', 'refunded') AND o.paid_at IS NOT NULL

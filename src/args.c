@@ -13,6 +13,9 @@
 #define MAX_NAME_CHARACTERS 200
 #define MAX_KEY_CHARACTERS	255
 
+/* Far beyond any use, and now plus as much still is a timestamp. */
+#define MAX_INTERVAL_YEARS	10000
+
 void
 args_no_nulls(FunctionCallInfo fcinfo, const char *const *names, int count)
 {
@@ -70,17 +73,25 @@ args_idempotency_key(FunctionCallInfo fcinfo, int n)
 	return bounded_text(fcinfo, n, "idempotency_key", MAX_KEY_CHARACTERS);
 }
 
+static int
+compare_intervals(Interval *a, Interval *b)
+{
+	return DatumGetInt32(DirectFunctionCall2(interval_cmp,
+											 IntervalPGetDatum(a),
+											 IntervalPGetDatum(b)));
+}
+
 Interval *
 args_interval(FunctionCallInfo fcinfo, int n, const char *name, bool strictly)
 {
 	Interval   *value = PG_GETARG_INTERVAL_P(n);
 	Interval	zero = {0};
-	int			order;
+	Interval	most = {.month = MAX_INTERVAL_YEARS * MONTHS_PER_YEAR};
+	int			order = compare_intervals(value, &zero);
 
-	order = DatumGetInt32(DirectFunctionCall2(interval_cmp,
-											  IntervalPGetDatum(value),
-											  IntervalPGetDatum(&zero)));
 	if (order < 0 || (order == 0 && strictly))
 		args_invalid(name, strictly ? "be positive" : "not be negative");
+	if (compare_intervals(value, &most) > 0)
+		args_invalid(name, psprintf("be at most %d years", MAX_INTERVAL_YEARS));
 	return value;
 }

@@ -38,7 +38,7 @@ extern text *args_name(FunctionCallInfo fcinfo, int n, const char *name);
 /* An idempotency key of 1..255 characters, or NULL. */
 extern text *args_idempotency_key(FunctionCallInfo fcinfo, int n);
 
-/* An interval of at least zero, or, if strictly, more than zero. */
+/* An interval from zero, or, if strictly, above zero, to 10,000 years. */
 extern Interval *args_interval(FunctionCallInfo fcinfo, int n,
 							   const char *name, bool strictly);
 

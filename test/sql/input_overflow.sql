@@ -64,10 +64,14 @@ SELECT policy_id FROM commerce.create_coupon_policy('many', 'fixed', 1, 92233720
 SELECT coupon_id FROM commerce.issue_coupon(1, 3);
 SELECT * FROM commerce.coupon_quota WHERE policy_id = 3;
 
--- An expiry that is no timestamp any more; the quota is untouched.
+-- Periods end before timestamps do.
 SELECT policy_id FROM commerce.create_coupon_policy('long', 'fixed', 1, 1,
-	valid_for => '178000000 years', policy_id => 4);
-SELECT code IN ('22003', '22008') AS out_of_range
-FROM pg_temp.refusal($$SELECT commerce.issue_coupon(1, 4)$$);
-SELECT * FROM commerce.coupon_quota WHERE policy_id = 4;
+	valid_for => '10000 years', policy_id => 4);
+SELECT expires_at > now() + interval '9999 years' AS far FROM commerce.issue_coupon(1, 4);
+SELECT r.code, r.message
+FROM (VALUES
+	($$SELECT commerce.create_coupon_policy('longer', 'fixed', 1, 1, valid_for => '178000000 years')$$),
+	($$SELECT commerce.claim_events(lease => '178000000 years')$$),
+	($$SELECT commerce.fail_event(1, 1, 'x', '178000000 years')$$)
+) c (statement), pg_temp.refusal(c.statement) r;
 SELECT * FROM commerce.verify();
