@@ -67,7 +67,7 @@ CREATE TABLE commerce.users (
 	name		text NOT NULL,
 	created_at	timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE commerce.users IS 'USER of the seed. Never deleted.';
+COMMENT ON TABLE commerce.users IS 'USER of the flow chart. Never deleted.';
 
 CREATE TABLE commerce.balances (
 	user_id		bigint PRIMARY KEY,
@@ -75,7 +75,7 @@ CREATE TABLE commerce.balances (
 	entry_count	bigint NOT NULL,
 	updated_at	timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 70);
-COMMENT ON TABLE commerce.balances IS 'BALANCE of the seed: one account a user, opened by the first charge.';
+COMMENT ON TABLE commerce.balances IS 'BALANCE of the flow chart: one account a user, opened by the first charge.';
 COMMENT ON COLUMN commerce.balances.entry_count IS 'The last entry_no of the user''s history.';
 
 CREATE TABLE commerce.balance_history (
@@ -88,7 +88,7 @@ CREATE TABLE commerce.balance_history (
 	created_at		timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (user_id, entry_no)
 );
-COMMENT ON TABLE commerce.balance_history IS 'BALANCE_HISTORY of the seed: every movement of a balance, numbered 1, 2, 3… per user without a gap. Only ever inserted.';
+COMMENT ON TABLE commerce.balance_history IS 'BALANCE_HISTORY of the flow chart: every movement of a balance, numbered 1, 2, 3… per user without a gap. Only ever inserted.';
 COMMENT ON COLUMN commerce.balance_history.amount IS 'Signed, never 0.';
 
 CREATE TABLE commerce.coupon_policies (
@@ -107,7 +107,7 @@ CREATE TABLE commerce.coupon_policies (
 	restore_on_cancel	boolean NOT NULL,
 	created_at			timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE commerce.coupon_policies IS 'COUPON_POLICY of the seed. Periods are half-open.';
+COMMENT ON TABLE commerce.coupon_policies IS 'COUPON_POLICY of the flow chart. Periods are half-open.';
 
 CREATE TABLE commerce.coupon_quota_slots (
 	policy_id	bigint NOT NULL,
@@ -131,7 +131,7 @@ CREATE TABLE commerce.coupons (
 	issue_no		integer NOT NULL,
 	UNIQUE (user_id, policy_id, issue_no)
 ) WITH (fillfactor = 80);
-COMMENT ON TABLE commerce.coupons IS 'COUPON of the seed: what a user holds.';
+COMMENT ON TABLE commerce.coupons IS 'COUPON of the flow chart: what a user holds.';
 COMMENT ON COLUMN commerce.coupons.issue_no IS '1, 2, 3… of this policy''s coupons to this user: its unique index holds per_user_limit under concurrency.';
 
 CREATE TABLE commerce.products (
@@ -139,7 +139,7 @@ CREATE TABLE commerce.products (
 	name		text NOT NULL,
 	created_at	timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE commerce.products IS 'PRODUCT of the seed.';
+COMMENT ON TABLE commerce.products IS 'PRODUCT of the flow chart.';
 
 CREATE TABLE commerce.product_options (
 	option_id	bigint PRIMARY KEY,
@@ -148,7 +148,7 @@ CREATE TABLE commerce.product_options (
 	price		bigint NOT NULL,
 	created_at	timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 90);
-COMMENT ON TABLE commerce.product_options IS 'PRODUCT_OPTION of the seed: what is bought. Never deleted.';
+COMMENT ON TABLE commerce.product_options IS 'PRODUCT_OPTION of the flow chart: what is bought. Never deleted.';
 CREATE INDEX product_options_product_id_idx ON commerce.product_options (product_id);
 
 CREATE TABLE commerce.stock_slots (
@@ -185,7 +185,7 @@ CREATE TABLE commerce.orders (
 	expires_at		timestamptz,
 	cancel_reason	text
 ) WITH (fillfactor = 90);
-COMMENT ON TABLE commerce.orders IS 'ORDER of the seed.';
+COMMENT ON TABLE commerce.orders IS 'ORDER of the flow chart.';
 CREATE INDEX orders_user_id_order_id_idx ON commerce.orders (user_id, order_id);
 
 CREATE TABLE commerce.order_items (
@@ -199,7 +199,7 @@ CREATE TABLE commerce.order_items (
 	refunded_quantity	bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (order_id, line_no)
 );
-COMMENT ON TABLE commerce.order_items IS 'ORDER_ITEM of the seed: the lines of an order, numbered by first appearance.';
+COMMENT ON TABLE commerce.order_items IS 'ORDER_ITEM of the flow chart: the lines of an order, numbered by first appearance.';
 COMMENT ON COLUMN commerce.order_items.discount_amount IS 'This line''s share of the order''s discount.';
 
 CREATE TABLE commerce.outbox (
@@ -284,14 +284,14 @@ RETURNS commerce.users
 AS 'MODULE_PATHNAME', 'commerce_create_user'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.create_user IS
-'Adds a user (USER of the seed) and returns its row. name: 1..200 characters. user_id: NULL takes the next free one. Raises 22004, 22023, 23505 when user_id exists.';
+'Adds a user (USER of the flow chart) and returns its row. name: 1..200 characters. user_id: NULL takes the next free one. Raises 22004, 22023, 23505 when user_id exists.';
 
 CREATE FUNCTION commerce.create_product(name text, product_id bigint DEFAULT NULL)
 RETURNS commerce.products
 AS 'MODULE_PATHNAME', 'commerce_create_product'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.create_product IS
-'Adds a product (PRODUCT of the seed) and returns its row. name: 1..200 characters. product_id: NULL takes the next free one. Raises 22004, 22023, 23505.';
+'Adds a product (PRODUCT of the flow chart) and returns its row. name: 1..200 characters. product_id: NULL takes the next free one. Raises 22004, 22023, 23505.';
 
 CREATE FUNCTION commerce.create_product_option(product_id bigint, name text,
 	price bigint, stock bigint DEFAULT 0, option_id bigint DEFAULT NULL)
@@ -299,7 +299,7 @@ RETURNS commerce.product_options
 AS 'MODULE_PATHNAME', 'commerce_create_product_option'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.create_product_option IS
-'Adds what can be bought (PRODUCT_OPTION of the seed) with its first stock and returns its row. price: minor units, >= 0; stock: units, >= 0. option_id: NULL takes the next free one. Raises 22004, 22023, SC002, 23505.';
+'Adds what can be bought (PRODUCT_OPTION of the flow chart) with its first stock and returns its row. price: minor units, >= 0; stock: units, >= 0. option_id: NULL takes the next free one. Raises 22004, 22023, SC002, 23505.';
 
 CREATE FUNCTION commerce.set_price(option_id bigint, price bigint)
 RETURNS commerce.product_options
@@ -331,7 +331,7 @@ RETURNS commerce.coupon_policies
 AS 'MODULE_PATHNAME', 'commerce_create_coupon_policy'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.create_coupon_policy IS
-'Adds a coupon policy (COUPON_POLICY of the seed) with quantity coupons to issue. discount_type: fixed (discount_value in minor units, >= 1) or percent (1..100, at most max_discount_amount, NULL: no cap). A coupon expires at least(issued_at + valid_for, valid_until); valid_for NULL: at valid_until. Raises 22004, 22023, 23505 when policy_id exists.';
+'Adds a coupon policy (COUPON_POLICY of the flow chart) with quantity coupons to issue. discount_type: fixed (discount_value in minor units, >= 1) or percent (1..100, at most max_discount_amount, NULL: no cap). A coupon expires at least(issued_at + valid_for, valid_until); valid_for NULL: at valid_until. Raises 22004, 22023, 23505 when policy_id exists.';
 
 CREATE FUNCTION commerce.close_coupon_policy(policy_id bigint)
 RETURNS commerce.coupon_policies
@@ -357,7 +357,7 @@ RETURNS commerce.balance_history
 AS 'MODULE_PATHNAME', 'commerce_charge_balance'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.charge_balance IS
-'Adds amount (minor units) to the user''s balance, opening the account at the first charge, and returns the history entry (seed, section 1, charge). Raises 22004, 22023, SC101 amount <= 0 or over commerce.max_charge_amount, SC401, SC001, SC104 over 2^63-1.';
+'Adds amount (minor units) to the user''s balance, opening the account at the first charge, and returns the history entry (flow chart 1, charge). Raises 22004, 22023, SC101 amount <= 0 or over commerce.max_charge_amount, SC401, SC001, SC104 over 2^63-1.';
 
 CREATE FUNCTION commerce.use_balance(user_id bigint, amount bigint,
 	idempotency_key text DEFAULT NULL)
@@ -365,7 +365,7 @@ RETURNS commerce.balance_history
 AS 'MODULE_PATHNAME', 'commerce_use_balance'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.use_balance IS
-'Takes amount (minor units) from the user''s balance and returns the history entry (seed, section 1, use). Raises 22004, 22023, SC101 amount <= 0, SC401, SC102 no account, SC103 insufficient.';
+'Takes amount (minor units) from the user''s balance and returns the history entry (flow chart 1, use). Raises 22004, 22023, SC101 amount <= 0, SC401, SC102 no account, SC103 insufficient.';
 
 CREATE FUNCTION commerce.get_balance(user_id bigint)
 RETURNS bigint
@@ -384,14 +384,14 @@ RETURNS commerce.coupons
 AS 'MODULE_PATHNAME', 'commerce_issue_coupon'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.issue_coupon IS
-'Issues one coupon of a policy to a user (seed, section 2, issue). Raises 22004, 22023, SC401, SC001, SC005, SC201 not yet, SC202 over, SC204 the user has per_user_limit already, SC203 sold out.';
+'Issues one coupon of a policy to a user (flow chart 2, issue). Raises 22004, 22023, SC401, SC001, SC005, SC201 not yet, SC202 over, SC204 the user has per_user_limit already, SC203 sold out.';
 
 CREATE FUNCTION commerce.use_coupon(user_id bigint, coupon_id bigint, order_amount bigint)
 RETURNS commerce.coupons
 AS 'MODULE_PATHNAME', 'commerce_use_coupon'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.use_coupon IS
-'Uses a coupon outside of an order, on order_amount minor units; the row''s discount_amount is what it takes off (seed, section 2, use). Raises 22004, SC101 order_amount <= 0, SC006 none or another user''s, SC211 used, SC214 revoked, SC212 expired, SC213 below the policy''s minimum.';
+'Uses a coupon outside of an order, on order_amount minor units; the row''s discount_amount is what it takes off (flow chart 2, use). Raises 22004, SC101 order_amount <= 0, SC006 none or another user''s, SC211 used, SC214 revoked, SC212 expired, SC213 below the policy''s minimum.';
 
 ------------------------------------------------------------------------------
 -- Functions: orders (level app; quote_order and get_order also reader)
@@ -403,14 +403,12 @@ RETURNS commerce.orders
 AS 'MODULE_PATHNAME', 'commerce_place_order'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.place_order IS
-'Buys and pays in one step: takes stock, coupon and balance, writes the order and its order.paid event, notifies commerce_outbox (seed, section 3). items: [{"option_id": n, "quantity": n}, ...], 1..commerce.max_order_lines elements. coupon_id NULL: no coupon. Raises 22004, 22023, 22003, SC302, SC401, SC001, SC003, SC301, SC006, SC211, SC214, SC212, SC213, SC102, SC103.';
+'Buys and pays in one step: takes stock, coupon and balance, writes the order and its order.paid event, notifies commerce_outbox (flow chart 3). items: [{"option_id": n, "quantity": n}, ...], 1..commerce.max_order_lines elements. coupon_id NULL: no coupon. Raises 22004, 22023, 22003, SC302, SC401, SC001, SC003, SC301, SC006, SC211, SC214, SC212, SC213, SC102, SC103.';
 
 CREATE FUNCTION commerce.quote_order(user_id bigint, items jsonb,
-	coupon_id bigint DEFAULT NULL,
-	OUT line_no integer, OUT option_id bigint, OUT quantity bigint,
-	OUT unit_price bigint, OUT line_total bigint,
-	OUT discount_amount bigint, OUT available bigint)
-RETURNS SETOF record
+	coupon_id bigint DEFAULT NULL)
+RETURNS TABLE (line_no integer, option_id bigint, quantity bigint,
+	unit_price bigint, line_total bigint, discount_amount bigint, available bigint)
 AS 'MODULE_PATHNAME', 'commerce_quote_order'
 LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
 COMMENT ON FUNCTION commerce.quote_order IS
@@ -431,17 +429,16 @@ AS 'MODULE_PATHNAME', 'commerce_purge_idempotency_keys'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION commerce.purge_idempotency_keys IS
-'Forgets the idempotency keys at least so old and returns how many (level admin). A forgotten key acts anew. Raises 22004.';
+'Forgets the idempotency keys at least so old (>= 0) and returns how many (level admin). A forgotten key acts anew. Raises 22004, 22023.';
 
 ------------------------------------------------------------------------------
 -- Functions: outbox (level relay; retry, discard and purge: admin)
 ------------------------------------------------------------------------------
 
 CREATE FUNCTION commerce.claim_events(batch_size integer DEFAULT 100,
-	lease interval DEFAULT '30 seconds',
-	OUT event_id bigint, OUT event_type text, OUT order_id bigint,
-	OUT attempt integer, OUT payload jsonb)
-RETURNS SETOF record
+	lease interval DEFAULT '30 seconds')
+RETURNS TABLE (event_id bigint, event_type text, order_id bigint,
+	attempt integer, payload jsonb)
 AS 'MODULE_PATHNAME', 'commerce_claim_events'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
@@ -485,7 +482,7 @@ AS 'MODULE_PATHNAME', 'commerce_purge_outbox'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION commerce.purge_outbox IS
-'Deletes the events delivered (or, if discarded, created) at least so long ago and returns how many (level admin). Raises 22004.';
+'Deletes the events delivered (or, if discarded, created) at least so long ago (>= 0) and returns how many (level admin). Raises 22004, 22023.';
 
 ------------------------------------------------------------------------------
 -- Functions: operation (level admin)

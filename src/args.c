@@ -13,8 +13,8 @@
 #define MAX_NAME_CHARACTERS 200
 #define MAX_KEY_CHARACTERS	255
 
-/* Far beyond any use, and now plus as much still is a timestamp. */
-#define MAX_INTERVAL_YEARS	10000
+/* Now plus as much still is a timestamp. */
+#define FINITE_YEARS		200000
 
 void
 args_no_nulls(FunctionCallInfo fcinfo, const char *const *names, int count)
@@ -86,12 +86,21 @@ args_interval(FunctionCallInfo fcinfo, int n, const char *name, bool strictly)
 {
 	Interval   *value = PG_GETARG_INTERVAL_P(n);
 	Interval	zero = {0};
-	Interval	most = {.month = MAX_INTERVAL_YEARS * MONTHS_PER_YEAR};
 	int			order = compare_intervals(value, &zero);
 
 	if (order < 0 || (order == 0 && strictly))
 		args_invalid(name, strictly ? "be positive" : "not be negative");
-	if (compare_intervals(value, &most) > 0)
-		args_invalid(name, psprintf("be at most %d years", MAX_INTERVAL_YEARS));
 	return value;
+}
+
+TimestampTz
+args_add_interval(TimestampTz start, Interval *interval)
+{
+	Interval	finite = {.month = FINITE_YEARS * MONTHS_PER_YEAR};
+
+	if (compare_intervals(interval, &finite) > 0)
+		return DT_NOEND;
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+												   TimestampTzGetDatum(start),
+												   IntervalPGetDatum(interval)));
 }

@@ -38,8 +38,14 @@ extern text *args_name(FunctionCallInfo fcinfo, int n, const char *name);
 /* An idempotency key of 1..255 characters, or NULL. */
 extern text *args_idempotency_key(FunctionCallInfo fcinfo, int n);
 
-/* An interval from zero, or, if strictly, above zero, to 10,000 years. */
+/* An interval of at least zero, or, if strictly, more than zero. */
 extern Interval *args_interval(FunctionCallInfo fcinfo, int n,
 							   const char *name, bool strictly);
+
+/*
+ * start, which is about now, plus an interval that is not negative; infinity
+ * where timestamps end.
+ */
+extern TimestampTz args_add_interval(TimestampTz start, Interval *interval);
 
 #endif							/* COMMERCE_ARGS_H */

@@ -181,7 +181,7 @@ use(Work *work, int64 amount, const Idempotency *scope, Row **entry)
 
 PG_FUNCTION_INFO_V1(commerce_charge_balance);
 
-/* Add to a balance: seed section 1, charge. */
+/* Add to a balance: flow chart 1, charge. */
 Datum
 commerce_charge_balance(PG_FUNCTION_ARGS)
 {
@@ -206,7 +206,7 @@ commerce_charge_balance(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_use_balance);
 
-/* Take from a balance: seed section 1, use. */
+/* Take from a balance: flow chart 1, use. */
 Datum
 commerce_use_balance(PG_FUNCTION_ARGS)
 {
@@ -231,7 +231,7 @@ commerce_use_balance(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_get_balance);
 
-/* Read a balance: api.md, Balance. */
+/* Read a balance: README, Balance. */
 Datum
 commerce_get_balance(PG_FUNCTION_ARGS)
 {

@@ -76,7 +76,7 @@ catalogue_option_not_found(int64 option_id)
 
 PG_FUNCTION_INFO_V1(commerce_create_user);
 
-/* Add a user: USER of the seed. */
+/* Add a user: USER of the flow chart. */
 Datum
 commerce_create_user(PG_FUNCTION_ARGS)
 {
@@ -101,7 +101,7 @@ commerce_create_user(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_create_product);
 
-/* Add a product: PRODUCT of the seed. */
+/* Add a product: PRODUCT of the flow chart. */
 Datum
 commerce_create_product(PG_FUNCTION_ARGS)
 {
@@ -151,7 +151,7 @@ check_product(Work *work, int64 product_id)
 
 PG_FUNCTION_INFO_V1(commerce_create_product_option);
 
-/* Add what can be bought, with its first stock: PRODUCT_OPTION of the seed. */
+/* Add what can be bought, with its first stock: PRODUCT_OPTION of the flow chart. */
 Datum
 commerce_create_product_option(PG_FUNCTION_ARGS)
 {
@@ -190,7 +190,7 @@ commerce_create_product_option(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_set_price);
 
-/* Set the price that later orders pay: api.md, Catalogue. */
+/* Set the price that later orders pay: README, Catalogue. */
 Datum
 commerce_set_price(PG_FUNCTION_ARGS)
 {
@@ -317,7 +317,7 @@ stock_datum(FunctionCallInfo fcinfo, Work *work, Row *option)
 
 PG_FUNCTION_INFO_V1(commerce_adjust_stock);
 
-/* Move an option's stock and record why: api.md, Catalogue. */
+/* Move an option's stock and record why: README, Catalogue. */
 Datum
 commerce_adjust_stock(PG_FUNCTION_ARGS)
 {

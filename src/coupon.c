@@ -286,7 +286,7 @@ issue(Work *work, int64 policy_id, const Idempotency *scope, Row **coupon)
 
 PG_FUNCTION_INFO_V1(commerce_issue_coupon);
 
-/* Issue one coupon to a user: seed section 2, issue. */
+/* Issue one coupon to a user: flow chart 2, issue. */
 Datum
 commerce_issue_coupon(PG_FUNCTION_ARGS)
 {
@@ -308,7 +308,7 @@ commerce_issue_coupon(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_use_coupon);
 
-/* Use a coupon outside of an order: seed section 2, use. */
+/* Use a coupon outside of an order: flow chart 2, use. */
 Datum
 commerce_use_coupon(PG_FUNCTION_ARGS)
 {
@@ -331,7 +331,7 @@ commerce_use_coupon(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_revoke_coupon);
 
-/* Take an unused coupon out of use: api.md, Catalogue. */
+/* Take an unused coupon out of use: README, Catalogue. */
 Datum
 commerce_revoke_coupon(PG_FUNCTION_ARGS)
 {

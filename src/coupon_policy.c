@@ -53,14 +53,12 @@ coupon_policy_expiry(Row *policy, TimestampTz issued_at)
 {
 	TimestampTz until = DatumGetTimestampTz(row_value(policy,
 													  COUPON_POLICIES_VALID_UNTIL));
-	TimestampTz expiry;
 
 	if (row_is_null(policy, COUPON_POLICIES_VALID_FOR))
 		return until;
-	expiry = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-													 TimestampTzGetDatum(issued_at),
-													 row_value(policy, COUPON_POLICIES_VALID_FOR)));
-	return Min(expiry, until);
+	return Min(until,
+			   args_add_interval(issued_at,
+								 DatumGetIntervalP(row_value(policy, COUPON_POLICIES_VALID_FOR))));
 }
 
 /* The arguments of create_coupon_policy, by position. */
@@ -126,7 +124,7 @@ set_argument(Row *row, AttrNumber column, FunctionCallInfo fcinfo, int n)
 
 PG_FUNCTION_INFO_V1(commerce_create_coupon_policy);
 
-/* Add a policy and its quota: COUPON_POLICY of the seed. */
+/* Add a policy and its quota: COUPON_POLICY of the flow chart. */
 Datum
 commerce_create_coupon_policy(PG_FUNCTION_ARGS)
 {
@@ -170,7 +168,7 @@ commerce_create_coupon_policy(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_close_coupon_policy);
 
-/* End issuing now: api.md, Catalogue. */
+/* End issuing now: README, Catalogue. */
 Datum
 commerce_close_coupon_policy(PG_FUNCTION_ARGS)
 {

@@ -100,14 +100,14 @@ idempotency_claim(Work *work, const Idempotency *scope,
 
 PG_FUNCTION_INFO_V1(commerce_purge_idempotency_keys);
 
-/* Forget the keys at least so old: api.md, Orders, Idempotency. */
+/* Forget the keys at least so old: README, Balance. */
 Datum
 commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
 {
 	static SqlStatement purge = {
 		.text = "WITH gone AS ("
 		"	DELETE FROM commerce.idempotency_keys"
-		"	WHERE created_at <= now() - $1 RETURNING 1)"
+		"	WHERE created_at <= now() - least($1, '1000 years') RETURNING 1)"
 		"SELECT count(*) FROM gone",
 		.argument_count = 1, .argument_types = {INTERVALOID}
 	};
@@ -116,7 +116,7 @@ commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
 	int64		count;
 
 	ARGS_NO_NULLS(fcinfo, "older_than");
-	arguments[0] = PG_GETARG_DATUM(0);
+	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than", false));
 
 	sql_begin_write(&run, "purge_idempotency_keys()");
 	count = sql_int64(&run, &purge, arguments);

@@ -1,10 +1,10 @@
 /*
  * order.c
- *		Placing an order: seed section 3.
+ *		Placing an order: flow chart 3.
  *
  * Decide first, write after. Deciding locks in the order that holds
  * everywhere: idempotency key, balance, coupon, stock by option ascending.
- * What is *reported* follows api.md's order instead: SC001, SC003, SC301, the
+ * What is *reported* has an order of its own: SC001, SC003, SC301, the
  * coupon's, SC102, SC103. So when something locked early is amiss, what ranks
  * before it is still looked at, without locks, as nothing will be written.
  *
@@ -127,6 +127,8 @@ order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
 	if (refusal)
 	{
 		earlier = catalogue_check_user(work, request->user_id);
+		if (earlier == NULL && refusal->code == AMOUNT_OUT_OF_RANGE)
+			earlier = look_at_stock(work, items);
 		return earlier ? earlier : refusal;
 	}
 
@@ -266,7 +268,7 @@ order_place(Work *work, const OrderRequest *request, text *idempotency_key,
 
 PG_FUNCTION_INFO_V1(commerce_place_order);
 
-/* Buy and pay in one step: seed section 3. */
+/* Buy and pay in one step: flow chart 3. */
 Datum
 commerce_place_order(PG_FUNCTION_ARGS)
 {

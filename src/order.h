@@ -44,7 +44,7 @@ extern void order_read_request(FunctionCallInfo fcinfo,
 
 /*
  * Decide: fill the plan and lock, in the lock order, what it will change, or
- * return the refusal that api.md ranks first. Writes nothing.
+ * return the refusal that ranks first. Writes nothing.
  */
 extern Refusal *order_decide(Work *work, const OrderRequest *request,
 							 OrderPlan *plan);

@@ -11,7 +11,7 @@
 
 PG_FUNCTION_INFO_V1(commerce_get_order);
 
-/* One order as one object: api.md, Orders. */
+/* One order as one object: README, Orders. */
 Datum
 commerce_get_order(PG_FUNCTION_ARGS)
 {

@@ -53,7 +53,7 @@ put_quote_line(Work *work, const Pricing *pricing, int line,
 
 PG_FUNCTION_INFO_V1(commerce_quote_order);
 
-/* What place_order would ask for: api.md, Orders. */
+/* What place_order would ask for: README, Orders. */
 Datum
 commerce_quote_order(PG_FUNCTION_ARGS)
 {

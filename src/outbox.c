@@ -123,13 +123,13 @@ return_rows(ReturnSetInfo *result)
 
 PG_FUNCTION_INFO_V1(commerce_claim_events);
 
-/* Lease due events to the caller: api.md, Outbox. */
+/* Lease due events to the caller: README, Outbox. */
 Datum
 commerce_claim_events(PG_FUNCTION_ARGS)
 {
 	int32		batch_size;
 	Interval   *lease;
-	Datum		now = TimestampTzGetDatum(GetCurrentTimestamp());
+	TimestampTz now = GetCurrentTimestamp();
 	Datum		arguments[3];
 	SqlRun		run;
 
@@ -139,9 +139,8 @@ commerce_claim_events(PG_FUNCTION_ARGS)
 		args_invalid("batch_size", "be at least 1");
 	lease = args_interval(fcinfo, 1, "lease", true);
 	arguments[0] = Int64GetDatum(batch_size);
-	arguments[1] = now;
-	arguments[2] = DirectFunctionCall2(timestamptz_pl_interval, now,
-									   IntervalPGetDatum(lease));
+	arguments[1] = TimestampTzGetDatum(now);
+	arguments[2] = TimestampTzGetDatum(args_add_interval(now, lease));
 	InitMaterializedSRF(fcinfo, 0);
 
 	sql_begin_write(&run, "claim_events()");
@@ -186,7 +185,7 @@ array_count(ArrayType *array)
 
 PG_FUNCTION_INFO_V1(commerce_ack_events);
 
-/* Mark claimed events delivered: api.md, Outbox. */
+/* Mark claimed events delivered: README, Outbox. */
 Datum
 commerce_ack_events(PG_FUNCTION_ARGS)
 {
@@ -272,12 +271,12 @@ backoff_until(int32 attempt)
 
 PG_FUNCTION_INFO_V1(commerce_fail_event);
 
-/* Give a claimed event back with its error: api.md, Outbox. */
+/* Give a claimed event back with its error: README, Outbox. */
 Datum
 commerce_fail_event(PG_FUNCTION_ARGS)
 {
 	int32		attempt;
-	Datum		retry_at = (Datum) 0;
+	TimestampTz retry_at;
 	Work		work;
 	Row		   *event = NULL;
 	Row		   *changed;
@@ -285,12 +284,11 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 
 	ARGS_NO_NULLS(fcinfo, "event_id", "attempt", "error");
 	attempt = PG_GETARG_INT32(1);
-	if (!PG_ARGISNULL(3))
-		retry_at = DirectFunctionCall2(timestamptz_pl_interval,
-									   TimestampTzGetDatum(GetCurrentTimestamp()),
-									   IntervalPGetDatum(args_interval(fcinfo, 3, "retry_after", false)));
+	if (PG_ARGISNULL(3))
+		retry_at = backoff_until(attempt);
 	else
-		retry_at = TimestampTzGetDatum(backoff_until(attempt));
+		retry_at = args_add_interval(GetCurrentTimestamp(),
+									 args_interval(fcinfo, 3, "retry_after", false));
 
 	row_begin_write(&work, "fail_event()");
 	refusal_check(lock_leased(&work, PG_GETARG_INT64(0), attempt, &event));
@@ -298,7 +296,7 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 	row_set_enum(changed, OUTBOX_STATUS,
 				 attempt < row_int32(event, OUTBOX_MAX_ATTEMPTS) ?
 				 EVENT_AVAILABLE : EVENT_DEAD);
-	row_set(changed, OUTBOX_NEXT_ATTEMPT_AT, retry_at);
+	row_set(changed, OUTBOX_NEXT_ATTEMPT_AT, TimestampTzGetDatum(retry_at));
 	row_set_null(changed, OUTBOX_LOCKED_UNTIL);
 	row_set(changed, OUTBOX_LAST_ERROR, PG_GETARG_DATUM(2));
 	row_update(event, changed);
@@ -309,7 +307,7 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_retry_event);
 
-/* Make a dead event available now: api.md, Outbox. */
+/* Make a dead event available now: README, Outbox. */
 Datum
 commerce_retry_event(PG_FUNCTION_ARGS)
 {
@@ -338,7 +336,7 @@ commerce_retry_event(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_discard_event);
 
-/* Give a dead event up: api.md, Outbox. */
+/* Give a dead event up: README, Outbox. */
 Datum
 commerce_discard_event(PG_FUNCTION_ARGS)
 {
@@ -363,7 +361,7 @@ commerce_discard_event(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(commerce_purge_outbox);
 
-/* Delete what is finished and old: api.md, Outbox. */
+/* Delete what is finished and old: README, Outbox. */
 Datum
 commerce_purge_outbox(PG_FUNCTION_ARGS)
 {
@@ -371,7 +369,7 @@ commerce_purge_outbox(PG_FUNCTION_ARGS)
 		.text = "WITH gone AS ("
 		"	DELETE FROM commerce.outbox"
 		"	WHERE status IN ('delivered', 'discarded')"
-		"	AND coalesce(delivered_at, created_at) <= now() - $1"
+		"	AND coalesce(delivered_at, created_at) <= now() - least($1, '1000 years')"
 		"	RETURNING created_at),"
 		" horizon AS ("
 		"	INSERT INTO commerce.outbox_horizon AS h (purged_until)"
@@ -386,7 +384,7 @@ commerce_purge_outbox(PG_FUNCTION_ARGS)
 	int64		count;
 
 	ARGS_NO_NULLS(fcinfo, "older_than");
-	arguments[0] = PG_GETARG_DATUM(0);
+	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than", false));
 
 	sql_begin_write(&run, "purge_outbox()");
 	count = sql_int64(&run, &purge, arguments);

@@ -19,26 +19,42 @@ out_of_range(int64 option_id)
 						 "option_id", option_id);
 }
 
+/* Look every option up; refuses with PRODUCT_OPTION_NOT_FOUND. */
+static Refusal *
+find_options(Work *work, const OrderItems *items, PricedLine *lines)
+{
+	for (int i = 0; i < items->count; i++)
+	{
+		int64		option_id = items->by_line[i].option_id;
+		Row		   *option = row_find(work, TABLE_PRODUCT_OPTIONS,
+									  Int64GetDatum(option_id));
+
+		if (option == NULL)
+			return catalogue_option_not_found(option_id);
+		lines[i].product_id = row_int64(option, PRODUCT_OPTIONS_PRODUCT_ID);
+		lines[i].unit_price = row_int64(option, PRODUCT_OPTIONS_PRICE);
+	}
+	return NULL;
+}
+
 Refusal *
 pricing_lines(Work *work, const OrderItems *items, Pricing *pricing)
 {
+	Refusal    *refusal;
+
 	pricing->items = items;
 	pricing->lines = palloc(items->count * sizeof(PricedLine));
 	pricing->line_totals = palloc(items->count * sizeof(int64));
 	pricing->subtotal = 0;
 
+	refusal = find_options(work, items, pricing->lines);
+	if (refusal)
+		return refusal;
 	for (int i = 0; i < items->count; i++)
 	{
 		const OrderItem *item = &items->by_line[i];
-		PricedLine *line = &pricing->lines[i];
-		Row		   *option = row_find(work, TABLE_PRODUCT_OPTIONS,
-									  Int64GetDatum(item->option_id));
 
-		if (option == NULL)
-			return catalogue_option_not_found(item->option_id);
-		line->product_id = row_int64(option, PRODUCT_OPTIONS_PRODUCT_ID);
-		line->unit_price = row_int64(option, PRODUCT_OPTIONS_PRICE);
-		if (pg_mul_s64_overflow(line->unit_price, item->quantity,
+		if (pg_mul_s64_overflow(pricing->lines[i].unit_price, item->quantity,
 								&pricing->line_totals[i]) ||
 			pg_add_s64_overflow(pricing->subtotal, pricing->line_totals[i],
 								&pricing->subtotal))

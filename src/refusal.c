@@ -3,7 +3,7 @@
  *		The refusal codes, and raising one.
  *
  * The message is for people, the detail for programs: one JSON object with
- * the ids and figures that api.md lists for the code.
+ * the ids and figures that README lists for the code.
  */
 #include "commerce.h"
 

@@ -11,7 +11,7 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
-/* In the order of api.md; refusal.c gives each its SQLSTATE. */
+/* In the order of README; refusal.c gives each its SQLSTATE. */
 typedef enum RefusalCode
 {
 	/* something is not there */

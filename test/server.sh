@@ -131,7 +131,7 @@ if [ "${KEEP:-}" = 1 ]; then
 	keep=1
 	cat >"$top/stop" <<-STOP
 		#!/bin/sh
-		$as_user "$root$bindir/pg_ctl" -D "$top/data" -m fast stop && rm -rf "$top"
+		cd / && $as_user "$root$bindir/pg_ctl" -D "$top/data" -m fast stop && rm -rf "$top"
 	STOP
 	echo
 	echo "The server is still running. To look around:"

@@ -18,6 +18,7 @@ BEGIN
 	PERFORM commerce.create_product_option(1, 'one', 1, 1000000000, 5);
 	PERFORM commerce.create_product_option(1, 'least that overflows', 9223372037, 1000000000, 6);
 	PERFORM commerce.create_product_option(1, 'most that fits', 9223372036, 1000000000, 7);
+	PERFORM commerce.create_product_option(1, 'sold out', 1, 0, 8);
 	PERFORM commerce.create_coupon_policy('100 %', 'percent', 100, 1, policy_id => 1);
 	PERFORM commerce.issue_coupon(1, 1);
 END
@@ -38,7 +39,10 @@ FROM (VALUES
 	(9, '2 x all',				'[{"option_id": 4, "quantity": 2}]'),
 	(10, '10^9 x all',			'[{"option_id": 4, "quantity": 1000000000}]'),
 	(11, '10^9 x too much',		'[{"option_id": 6, "quantity": 1000000000}]'),
-	(12, '10^9 x just enough',	'[{"option_id": 7, "quantity": 1000000000}]')
+	(12, '10^9 x just enough',	'[{"option_id": 7, "quantity": 1000000000}]'),
+	(13, 'overflow, then missing',	'[{"option_id": 4, "quantity": 2}, {"option_id": 99, "quantity": 1}]'),
+	(14, 'missing, then overflow',	'[{"option_id": 99, "quantity": 1}, {"option_id": 4, "quantity": 2}]'),
+	(15, 'overflow, and sold out',	'[{"option_id": 4, "quantity": 2}, {"option_id": 8, "quantity": 1}]')
 ) c (nth, why, items),
 	pg_temp.refusal(format('SELECT commerce.place_order(1, %L)', c.items)) p,
 	pg_temp.refusal(format('SELECT * FROM commerce.quote_order(1, %L)', c.items)) q
@@ -64,14 +68,20 @@ SELECT policy_id FROM commerce.create_coupon_policy('many', 'fixed', 1, 92233720
 SELECT coupon_id FROM commerce.issue_coupon(1, 3);
 SELECT * FROM commerce.coupon_quota WHERE policy_id = 3;
 
--- Periods end before timestamps do.
-SELECT policy_id FROM commerce.create_coupon_policy('long', 'fixed', 1, 1,
-	valid_for => '10000 years', policy_id => 4);
-SELECT expires_at > now() + interval '9999 years' AS far FROM commerce.issue_coupon(1, 4);
+-- Where timestamps end, a period ends never.
+SELECT policy_id FROM commerce.create_coupon_policy('long', 'fixed', 1, 2,
+	valid_for => '178000000 years', valid_until => '2100-01-01 00:00+00', policy_id => 4);
+SELECT expires_at = '2100-01-01 00:00+00' AS at_valid_until FROM commerce.issue_coupon(1, 4);
+SELECT policy_id FROM commerce.create_coupon_policy('longest', 'fixed', 1, 2,
+	valid_for => '178000000 years', policy_id => 5);
+SELECT expires_at FROM commerce.issue_coupon(1, 5);
+INSERT INTO commerce.outbox (event_type, order_id) VALUES ('test', 1), ('test', 2);
+SELECT count(*) > 0 AS claimed FROM commerce.claim_events(lease => '178000000 years');
+SELECT next_attempt_at FROM commerce.fail_event(currval('commerce.event_id_seq'), 1, 'x', '178000000 years');
+SELECT DISTINCT locked_until FROM commerce.outbox ORDER BY 1;
+SELECT commerce.purge_outbox('178000000 years') AS events,
+	   commerce.purge_idempotency_keys('178000000 years') AS keys;
 SELECT r.code, r.message
-FROM (VALUES
-	($$SELECT commerce.create_coupon_policy('longer', 'fixed', 1, 1, valid_for => '178000000 years')$$),
-	($$SELECT commerce.claim_events(lease => '178000000 years')$$),
-	($$SELECT commerce.fail_event(1, 1, 'x', '178000000 years')$$)
+FROM (VALUES ($$SELECT commerce.purge_outbox('-1 day')$$),
+			 ($$SELECT commerce.purge_idempotency_keys('-1 day')$$)
 ) c (statement), pg_temp.refusal(c.statement) r;
-SELECT * FROM commerce.verify();
