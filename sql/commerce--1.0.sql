@@ -593,14 +593,18 @@ FROM commerce.orders o
 LEFT JOIN (SELECT order_id, count(*) AS lines, max(line_no) AS last_line_no,
 				  sum(quantity::numeric * unit_price) AS subtotal,
 				  sum(discount_amount) AS discount,
-				  count(*) FILTER (WHERE refunded_quantity < quantity) AS lines_left,
+				  -- 0 nothing returned, 1 some of it, 2 all of it
+				  CASE WHEN max(refunded_quantity) <= 0 THEN 0
+					   WHEN min(quantity - refunded_quantity) > 0
+						 OR max(quantity - refunded_quantity) > 0 THEN 1
+					   ELSE 2 END AS returned,
 				  sum(div((quantity::numeric * unit_price - discount_amount)
 						  * refunded_quantity, nullif(quantity, 0))) AS refunded
 		   FROM commerce.order_items GROUP BY order_id) i USING (order_id)
 LEFT JOIN (SELECT order_id,
 				  -coalesce(sum(amount) FILTER (WHERE type = 'payment'), 0) AS paid,
 				  coalesce(sum(amount) FILTER (WHERE type = 'refund'), 0) AS refunded,
-				  min(user_id) AS user_id
+				  min(user_id) AS first_user_id, max(user_id) AS last_user_id
 		   FROM commerce.balance_history WHERE order_id IS NOT NULL
 		   GROUP BY order_id) h USING (order_id),
 	 LATERAL (VALUES
@@ -613,10 +617,13 @@ LEFT JOIN (SELECT order_id,
 		 coalesce(h.paid, 0)),
 		('order_refund_entries', o.refunded::numeric, coalesce(h.refunded, 0)),
 		('order_refunded_is_sum_of_lines', coalesce(i.refunded, 0), o.refunded::numeric),
-		('order_closed_lines', 0, CASE
-			WHEN o.status IN ('cancelled', 'refunded') AND o.paid_at IS NOT NULL
-			THEN i.lines_left ELSE 0 END),
-		('order_payer', o.user_id::numeric, coalesce(h.user_id, o.user_id)::numeric),
+		('order_lines_returned', CASE o.status WHEN 'refunded' THEN 2
+			WHEN 'cancelled' THEN CASE WHEN o.paid_at IS NULL THEN 0 ELSE 2 END
+			WHEN 'partially_refunded' THEN 1 ELSE 0 END, i.returned),
+		('order_discount_has_coupon', 0,
+		 CASE WHEN o.coupon_id IS NULL THEN o.discount ELSE 0 END),
+		('order_payer', o.user_id::numeric,
+		 coalesce(nullif(h.first_user_id, o.user_id), h.last_user_id, o.user_id)::numeric),
 		('order_closed_refund', CASE
 			WHEN o.status IN ('cancelled', 'refunded') AND o.paid_at IS NOT NULL
 			THEN o.total::numeric ELSE o.refunded END, o.refunded::numeric),
@@ -646,7 +653,10 @@ LEFT JOIN (SELECT order_id,
 				  count(*) FILTER (WHERE event_type = 'order.paid') AS paid,
 				  count(*) FILTER (WHERE event_type = 'order.cancelled') AS cancelled,
 				  count(*) FILTER (WHERE event_type = 'order.refunded') AS refunded
-		   FROM commerce.outbox GROUP BY order_id) x USING (order_id),
+		   FROM commerce.outbox GROUP BY order_id) x USING (order_id)
+LEFT JOIN (SELECT order_id, max(created_at) AS refunded_at
+		   FROM commerce.balance_history WHERE type = 'refund'
+		   GROUP BY order_id) r USING (order_id),
 	 LATERAL (SELECT coalesce(max(purged_until), '-infinity') AS purged_until
 			  FROM commerce.outbox_horizon) z,
 	 LATERAL (VALUES
@@ -655,10 +665,14 @@ LEFT JOIN (SELECT order_id,
 		 coalesce(x.cancelled, 0), o.closed_at),
 		('refunded', CASE WHEN o.status NOT IN ('partially_refunded', 'refunded') THEN 0
 			ELSE greatest(coalesce(x.refunded, 0), 1) END,
-		 coalesce(x.refunded, 0), o.closed_at)
+		 coalesce(x.refunded, 0), coalesce(o.closed_at, r.refunded_at))
 		) e (event_type, expected, actual, happened_at)
 WHERE e.actual > e.expected
    OR e.actual < e.expected AND e.happened_at > z.purged_until
+UNION ALL
+
+SELECT 'event_type_known', event_id, 1, 0 FROM commerce.outbox
+WHERE event_type NOT IN ('order.paid', 'order.cancelled', 'order.refunded')
 UNION ALL
 
 -- No negative quantity anywhere.
@@ -668,6 +682,9 @@ SELECT 'stock_not_negative', option_id, 0, quantity FROM commerce.stock_slots WH
 UNION ALL
 SELECT 'coupon_quota_not_negative', policy_id, 0, quantity
 FROM commerce.coupon_quota_slots WHERE quantity < 0
+UNION ALL
+SELECT 'coupon_policy_not_negative', policy_id, 0, least(quantity, min_order_amount)
+FROM commerce.coupon_policies WHERE least(quantity, min_order_amount) < 0
 UNION ALL
 SELECT 'price_not_negative', option_id, 0, price FROM commerce.product_options WHERE price < 0
 UNION ALL
@@ -715,6 +732,19 @@ SELECT 'line_has_option', order_id, 1, 0 FROM commerce.order_items i
 WHERE NOT EXISTS (SELECT FROM commerce.product_options o
 				  WHERE o.option_id = i.option_id AND o.product_id = i.product_id)
 UNION ALL
+SELECT 'idempotency_key_has_object', k.object_id, 1, 0 FROM commerce.idempotency_keys k
+WHERE NOT CASE
+	WHEN function_name IN ('charge_balance', 'use_balance') THEN EXISTS (
+		SELECT FROM commerce.balance_history h
+		WHERE h.user_id = k.user_id AND h.entry_no = k.object_id)
+	WHEN function_name = 'issue_coupon' THEN EXISTS (
+		SELECT FROM commerce.coupons c WHERE c.coupon_id = k.object_id)
+	WHEN function_name = 'adjust_stock' THEN EXISTS (
+		SELECT FROM commerce.product_options o WHERE o.option_id = k.object_id)
+	ELSE EXISTS (
+		SELECT FROM commerce.orders o WHERE o.order_id = k.object_id)
+	END
+UNION ALL
 SELECT 'event_has_order', event_id, 1, 0 FROM commerce.outbox e
 WHERE NOT EXISTS (SELECT FROM commerce.orders o WHERE o.order_id = e.order_id)
 $verify$;
@@ -732,13 +762,17 @@ DECLARE
 		commerce.products, commerce.product_options, commerce.stock_adjustments,
 		commerce.orders, commerce.order_items, commerce.outbox,
 		commerce.stock, commerce.coupon_quota, commerce.coupon_wallet';
-	reader_functions CONSTANT text := 'commerce.get_balance,
-		commerce.quote_order, commerce.get_order';
-	app_functions CONSTANT text := 'commerce.create_user,
-		commerce.charge_balance, commerce.use_balance,
-		commerce.issue_coupon, commerce.use_coupon, commerce.place_order';
-	relay_functions CONSTANT text := 'commerce.claim_events,
-		commerce.ack_events, commerce.fail_event';
+	reader_functions CONSTANT text := 'commerce.get_balance(bigint),
+		commerce.quote_order(bigint, jsonb, bigint), commerce.get_order(bigint)';
+	app_functions CONSTANT text := 'commerce.create_user(text, bigint),
+		commerce.charge_balance(bigint, bigint, text),
+		commerce.use_balance(bigint, bigint, text),
+		commerce.issue_coupon(bigint, bigint, text),
+		commerce.use_coupon(bigint, bigint, bigint),
+		commerce.place_order(bigint, jsonb, bigint, text)';
+	relay_functions CONSTANT text := 'commerce.claim_events(integer, interval),
+		commerce.ack_events(bigint[], integer[]),
+		commerce.fail_event(bigint, integer, text, interval)';
 BEGIN
 	IF grantee IS NULL OR level IS NULL THEN
 		RAISE EXCEPTION '% must not be null',
@@ -782,6 +816,12 @@ BEGIN
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = grantee) THEN
 		RAISE EXCEPTION 'grantee % is not a role', grantee
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	-- The functions work with the owner's own rights.
+	IF EXISTS (SELECT FROM pg_namespace n
+			   WHERE n.nspname = 'commerce' AND n.nspowner = grantee) THEN
+		RAISE EXCEPTION 'grantee % must not be the owner of the schema', grantee
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 

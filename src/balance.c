@@ -11,25 +11,9 @@
 #include "args.h"
 #include "balance.h"
 #include "catalogue.h"
-#include "common/int.h"
 #include "idempotency.h"
+#include "money.h"
 #include "utils/timestamp.h"
-
-Refusal *
-balance_check_amount(int64 amount, int64 maximum)
-{
-	Refusal    *refusal;
-
-	if (amount >= 1 && amount <= maximum)
-		return NULL;
-	refusal = refusal_new(INVALID_AMOUNT, "invalid amount: " INT64_FORMAT,
-						  amount);
-	refusal_int64(refusal, "amount", amount);
-	refusal_int64(refusal, "min", 1);
-	if (maximum != PG_INT64_MAX)
-		refusal_int64(refusal, "max", maximum);
-	return refusal;
-}
 
 Refusal *
 balance_not_found(int64 user_id)
@@ -60,7 +44,6 @@ balance_check(Row *balance, int64 amount)
 Row *
 balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
 {
-	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
 	int64		after = row_int64(balance, BALANCES_BALANCE) + amount;
 	int64		entry_no = row_int64(balance, BALANCES_ENTRY_COUNT) + 1;
 	Row		   *changed = row_change(balance);
@@ -69,7 +52,7 @@ balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
 	Assert(after >= 0 && amount != 0);
 	row_set_int64(changed, BALANCES_BALANCE, after);
 	row_set_int64(changed, BALANCES_ENTRY_COUNT, entry_no);
-	row_set(changed, BALANCES_UPDATED_AT, now);
+	row_set_now(changed, BALANCES_UPDATED_AT);
 	row_update(balance, changed);
 
 	entry = row_new(balance->work, TABLE_BALANCE_HISTORY);
@@ -81,7 +64,7 @@ balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
 	row_set_int64(entry, BALANCE_HISTORY_BALANCE_AFTER, after);
 	if (order_id != NO_ORDER)
 		row_set_int64(entry, BALANCE_HISTORY_ORDER_ID, order_id);
-	row_set(entry, BALANCE_HISTORY_CREATED_AT, now);
+	row_set_now(entry, BALANCE_HISTORY_CREATED_AT);
 	row_insert(entry);
 	return entry;
 }
@@ -99,8 +82,7 @@ open_account(Work *work, int64 user_id)
 	row_set_int64(row, BALANCES_USER_ID, user_id);
 	row_set_int64(row, BALANCES_BALANCE, 0);
 	row_set_int64(row, BALANCES_ENTRY_COUNT, 0);
-	row_set(row, BALANCES_UPDATED_AT,
-			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	row_set_now(row, BALANCES_UPDATED_AT);
 	row_insert_if_absent(row);
 	row_refresh(work);
 	return NULL;
@@ -122,10 +104,16 @@ claim_entry(Row *balance, int64 amount, const Idempotency *scope, Row **entry)
 	appendStringInfo(&arguments, INT64_FORMAT, amount);
 	refusal = idempotency_claim(balance->work, scope, &arguments, &entry_no,
 								&replay);
-	*entry = replay ? row_find(balance->work, TABLE_BALANCE_HISTORY,
-							   Int64GetDatum(scope->user_id),
-							   Int64GetDatum(entry_no)) : NULL;
-	return refusal;
+	*entry = NULL;
+	if (refusal || !replay)
+		return refusal;
+
+	*entry = row_find(balance->work, TABLE_BALANCE_HISTORY,
+					  Int64GetDatum(scope->user_id), Int64GetDatum(entry_no));
+	if (*entry == NULL)
+		elog(ERROR, "entry " INT64_FORMAT " of user " INT64_FORMAT " is missing",
+			 entry_no, scope->user_id);
+	return NULL;
 }
 
 static Refusal *
@@ -194,7 +182,7 @@ commerce_charge_balance(PG_FUNCTION_ARGS)
 	ARGS_NO_NULLS(fcinfo, "user_id", "amount");
 	scope.user_id = PG_GETARG_INT64(0);
 	amount = PG_GETARG_INT64(1);
-	refusal_check(balance_check_amount(amount, commerce_max_charge_amount));
+	refusal_check(money_check_amount(amount, commerce_max_charge_amount));
 	scope.key = args_idempotency_key(fcinfo, 2);
 
 	row_begin_write(&work, "charge_balance()");
@@ -219,7 +207,7 @@ commerce_use_balance(PG_FUNCTION_ARGS)
 	ARGS_NO_NULLS(fcinfo, "user_id", "amount");
 	scope.user_id = PG_GETARG_INT64(0);
 	amount = PG_GETARG_INT64(1);
-	refusal_check(balance_check_amount(amount, PG_INT64_MAX));
+	refusal_check(money_check_amount(amount, PG_INT64_MAX));
 	scope.key = args_idempotency_key(fcinfo, 2);
 
 	row_begin_write(&work, "use_balance()");

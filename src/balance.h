@@ -11,9 +11,6 @@
 /* No order behind an entry. */
 #define NO_ORDER INT64CONST(0)
 
-/* Refuses with INVALID_AMOUNT unless 1 <= amount <= maximum. */
-extern Refusal *balance_check_amount(int64 amount, int64 maximum);
-
 /* Refuses with BALANCE_ACCOUNT_NOT_FOUND. */
 extern Refusal *balance_not_found(int64 user_id);
 

@@ -14,22 +14,11 @@
 #include "counter.h"
 #include "funcapi.h"
 #include "idempotency.h"
+#include "stock.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #define FIRST_STOCK_REASON "initial"
-
-static Datum
-now_datum(void)
-{
-	return TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-}
-
-static NullableDatum
-given_id(FunctionCallInfo fcinfo, int n)
-{
-	return fcinfo->args[n];
-}
 
 int64
 catalogue_insert(Row *row, AttrNumber key_column, SequenceId sequence,
@@ -91,9 +80,9 @@ commerce_create_user(PG_FUNCTION_ARGS)
 	row_begin_write(&work, "create_user()");
 	row = row_new(&work, TABLE_USERS);
 	row_set(row, USERS_NAME, PointerGetDatum(name));
-	row_set(row, USERS_CREATED_AT, now_datum());
+	row_set_now(row, USERS_CREATED_AT);
 	catalogue_insert(row, USERS_USER_ID, SEQUENCE_USER_ID,
-					 given_id(fcinfo, 1));
+					 fcinfo->args[1]);
 	result = row_datum(row);
 	row_end(&work);
 	return result;
@@ -116,9 +105,9 @@ commerce_create_product(PG_FUNCTION_ARGS)
 	row_begin_write(&work, "create_product()");
 	row = row_new(&work, TABLE_PRODUCTS);
 	row_set(row, PRODUCTS_NAME, PointerGetDatum(name));
-	row_set(row, PRODUCTS_CREATED_AT, now_datum());
+	row_set_now(row, PRODUCTS_CREATED_AT);
 	catalogue_insert(row, PRODUCTS_PRODUCT_ID, SEQUENCE_PRODUCT_ID,
-					 given_id(fcinfo, 1));
+					 fcinfo->args[1]);
 	result = row_datum(row);
 	row_end(&work);
 	return result;
@@ -134,7 +123,7 @@ record_adjustment(Work *work, int64 option_id, int64 quantity, text *reason)
 	row_set_int64(row, STOCK_ADJUSTMENTS_OPTION_ID, option_id);
 	row_set_int64(row, STOCK_ADJUSTMENTS_QUANTITY, quantity);
 	row_set(row, STOCK_ADJUSTMENTS_REASON, PointerGetDatum(reason));
-	row_set(row, STOCK_ADJUSTMENTS_CREATED_AT, now_datum());
+	row_set_now(row, STOCK_ADJUSTMENTS_CREATED_AT);
 	row_insert(row);
 }
 
@@ -176,9 +165,9 @@ commerce_create_product_option(PG_FUNCTION_ARGS)
 	row_set_int64(row, PRODUCT_OPTIONS_PRODUCT_ID, product_id);
 	row_set(row, PRODUCT_OPTIONS_NAME, PointerGetDatum(name));
 	row_set_int64(row, PRODUCT_OPTIONS_PRICE, price);
-	row_set(row, PRODUCT_OPTIONS_CREATED_AT, now_datum());
+	row_set_now(row, PRODUCT_OPTIONS_CREATED_AT);
 	option_id = catalogue_insert(row, PRODUCT_OPTIONS_OPTION_ID,
-								 SEQUENCE_OPTION_ID, given_id(fcinfo, 4));
+								 SEQUENCE_OPTION_ID, fcinfo->args[4]);
 	counter_create(&work, TABLE_STOCK_SLOTS, option_id, stock);
 	if (stock > 0)
 		record_adjustment(&work, option_id, stock,
@@ -218,49 +207,6 @@ commerce_set_price(PG_FUNCTION_ARGS)
 }
 
 static Refusal *
-stock_out_of_range(int64 option_id)
-{
-	return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
-									 "stock of product option " INT64_FORMAT " is out of range",
-									 option_id),
-						 "option_id", option_id);
-}
-
-static Refusal *
-stock_too_low(int64 option_id, uint64 requested, int64 available)
-{
-	Refusal    *refusal = refusal_new(INSUFFICIENT_STOCK,
-									  "insufficient stock of product option " INT64_FORMAT,
-									  option_id);
-
-	refusal_begin_list(refusal, "shortages");
-	refusal_list_option(refusal, option_id, requested, available);
-	refusal_end_list(refusal);
-	return refusal;
-}
-
-/* Move the stock of an option that exists by a signed quantity. */
-static Refusal *
-move_stock(Work *work, int64 option_id, int64 quantity)
-{
-	uint64		taken = -(uint64) quantity;
-	CounterHold hold;
-	int64		available;
-
-	if (quantity >= 0)
-		return counter_give(work, TABLE_STOCK_SLOTS, option_id, quantity) ?
-			NULL : stock_out_of_range(option_id);
-
-	/* The lowest bigint has no opposite; nobody has that much. */
-	if (!counter_hold(work, TABLE_STOCK_SLOTS, option_id,
-					  Min(taken, PG_INT64_MAX), &hold, &available) ||
-		taken > PG_INT64_MAX)
-		return stock_too_low(option_id, taken, available);
-	counter_take(&hold);
-	return NULL;
-}
-
-static Refusal *
 adjust_stock(Work *work, int64 option_id, int64 quantity, text *reason,
 			 const Idempotency *scope, Row **option)
 {
@@ -281,7 +227,7 @@ adjust_stock(Work *work, int64 option_id, int64 quantity, text *reason,
 	if (replay)
 		return NULL;
 
-	refusal = move_stock(work, option_id, quantity);
+	refusal = stock_move(work, option_id, quantity);
 	if (refusal)
 		return refusal;
 	record_adjustment(work, option_id, quantity, reason);
@@ -308,7 +254,9 @@ stock_datum(FunctionCallInfo fcinfo, Work *work, Row *option)
 	old = MemoryContextSwitchTo(work->caller_context);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
 		desc->natts != lengthof(values))
-		elog(ERROR, "unexpected result type of adjust_stock");
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("view \"commerce.stock\" is not as the extension made it")));
 	result = HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values,
 											   nulls));
 	MemoryContextSwitchTo(old);

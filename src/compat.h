@@ -44,6 +44,18 @@ compat_guc_malloc(size_t size)
 #endif
 }
 
+/*
+ * 15 keeps one list of generated columns to compute per target: that of the
+ * first INSERT or UPDATE, whatever comes after. 16 keeps one of each.
+ */
+static inline void
+compat_forget_generated(ResultRelInfo *relinfo)
+{
+#if PG_VERSION_NUM < 160000
+	relinfo->ri_GeneratedExprs = NULL;
+#endif
+}
+
 /* 16 added onlySummarizing */
 static inline List *
 compat_ExecInsertIndexTuples(ResultRelInfo *relinfo, TupleTableSlot *slot,

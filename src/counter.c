@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "common/int.h"
 #include "counter.h"
+#include "miscadmin.h"
 
 #define FIRST_SLOT	Int32GetDatum(0)
 
@@ -85,7 +86,7 @@ counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 			 CounterHold *hold, int64 *available)
 {
 	hold->quantity = quantity;
-	do
+	for (;;)
 	{
 		/* In REPEATABLE READ and above the lock tells what is newer. */
 		hold->slot = IsolationUsesXactSnapshot() ?
@@ -93,7 +94,11 @@ counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 			find_sufficient_slot(work, table, id, quantity, available);
 		if (hold->slot == NULL)
 			return false;
-	} while (!row_lock_found(hold->slot));
+		if (row_lock_found(hold->slot))
+			break;
+		CHECK_FOR_INTERRUPTS();
+		row_refresh(work);
+	}
 
 	*available = row_int64(hold->slot, SLOTS_QUANTITY);
 	return *available >= quantity;

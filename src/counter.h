@@ -18,11 +18,11 @@ typedef struct CounterHold
 extern void counter_create(Work *work, TableId table, int64 id,
 						   int64 quantity);
 
-/* The committed total as the snapshot has it; locks nothing. */
+/* The total as the snapshot has it; locks nothing. */
 extern int64 counter_available(Work *work, TableId table, int64 id);
 
 /*
- * Is there less than quantity in the committed total of now? Locks nothing;
+ * Is there less than quantity, as of now? Locks nothing;
  * in READ COMMITTED only, where a snapshot can be of now.
  */
 extern bool counter_is_short(Work *work, TableId table, int64 id,

@@ -17,6 +17,7 @@
 #include "coupon.h"
 #include "coupon_policy.h"
 #include "idempotency.h"
+#include "money.h"
 #include "utils/timestamp.h"
 
 /* The unique index that holds per_user_limit. */
@@ -126,8 +127,7 @@ coupon_use(const CouponUse *use, int64 order_id)
 	Row		   *changed = row_change(use->coupon);
 
 	row_set_enum(changed, COUPONS_STATUS, COUPON_USED);
-	row_set(changed, COUPONS_USED_AT,
-			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	row_set_now(changed, COUPONS_USED_AT);
 	if (order_id != NO_ORDER)
 		row_set_int64(changed, COUPONS_ORDER_ID, order_id);
 	row_set_int64(changed, COUPONS_DISCOUNT_AMOUNT, use->discount);
@@ -319,7 +319,7 @@ commerce_use_coupon(PG_FUNCTION_ARGS)
 
 	ARGS_NO_NULLS(fcinfo, "user_id", "coupon_id", "order_amount");
 	amount = PG_GETARG_INT64(2);
-	refusal_check(balance_check_amount(amount, PG_INT64_MAX));
+	refusal_check(money_check_amount(amount, PG_INT64_MAX));
 
 	row_begin_write(&work, "use_coupon()");
 	refusal_check(coupon_check(&work, PG_GETARG_INT64(0), PG_GETARG_INT64(1),

@@ -154,8 +154,7 @@ commerce_create_coupon_policy(PG_FUNCTION_ARGS)
 	set_argument(row, COUPON_POLICIES_VALID_FOR, fcinfo, ARG_VALID_FOR);
 	set_argument(row, COUPON_POLICIES_VALID_UNTIL, fcinfo, ARG_VALID_UNTIL);
 	set_argument(row, COUPON_POLICIES_RESTORE_ON_CANCEL, fcinfo, ARG_RESTORE_ON_CANCEL);
-	row_set(row, COUPON_POLICIES_CREATED_AT,
-			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	row_set_now(row, COUPON_POLICIES_CREATED_AT);
 	policy_id = catalogue_insert(row, COUPON_POLICIES_POLICY_ID,
 								 SEQUENCE_POLICY_ID,
 								 fcinfo->args[ARG_POLICY_ID]);
@@ -186,11 +185,14 @@ commerce_close_coupon_policy(PG_FUNCTION_ARGS)
 	policy = row_lock(&work, TABLE_COUPON_POLICIES, Int64GetDatum(policy_id));
 	if (policy == NULL)
 		refusal_raise(coupon_policy_not_found(policy_id));
-	changed = row_change(policy);
 	if (DatumGetTimestampTz(row_value(policy, COUPON_POLICIES_ISSUE_UNTIL)) > now)
-		row_set(changed, COUPON_POLICIES_ISSUE_UNTIL, TimestampTzGetDatum(now));
-	row_update(policy, changed);
-	result = row_datum(changed);
+	{
+		changed = row_change(policy);
+		row_set_now(changed, COUPON_POLICIES_ISSUE_UNTIL);
+		row_update(policy, changed);
+		policy = changed;
+	}
+	result = row_datum(policy);
 	row_end(&work);
 	return result;
 }

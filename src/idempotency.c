@@ -11,7 +11,7 @@
  * Lock order: the key comes first of all. Only charge_balance and use_balance
  * claim theirs right after locking the balance, because the entry's number is
  * not known before; as the key's scope holds the user and the function, all
- * who want the key hold that lock, and it can never be waited for.
+ * who want to use the key hold that lock, and none of them waits for it.
  */
 #include "commerce.h"
 
@@ -54,8 +54,7 @@ insert_key(Work *work, const Idempotency *scope, bytea *arguments,
 			PointerGetDatum(scope->key));
 	row_set(row, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST, PointerGetDatum(arguments));
 	row_set_int64(row, IDEMPOTENCY_KEYS_OBJECT_ID, object_id);
-	row_set(row, IDEMPOTENCY_KEYS_CREATED_AT,
-			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	row_set_now(row, IDEMPOTENCY_KEYS_CREATED_AT);
 	return row_insert_if_absent(row);
 }
 
@@ -107,7 +106,12 @@ commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
 	static SqlStatement purge = {
 		.text = "WITH gone AS ("
 		"	DELETE FROM commerce.idempotency_keys"
-		"	WHERE created_at <= now() - least($1, '1000 years') RETURNING 1)"
+		"	WHERE (user_id, function_name, idempotency_key) IN ("
+		"		SELECT user_id, function_name, idempotency_key"
+		"		FROM commerce.idempotency_keys"
+		"		WHERE created_at <= now() - least($1, '1000 years')"
+		"		FOR UPDATE SKIP LOCKED)"
+		"	RETURNING 1)"
 		"SELECT count(*) FROM gone",
 		.argument_count = 1, .argument_types = {INTERVALOID}
 	};

@@ -8,7 +8,6 @@
  */
 #include "commerce.h"
 
-#include "common/int.h"
 #include "items.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"

@@ -19,7 +19,7 @@ typedef struct OrderItem
 typedef struct OrderItems
 {
 	int			count;
-	OrderItem	   *by_line;		/* by first appearance: line_no - 1 */
+	OrderItem  *by_line;		/* by first appearance: line_no - 1 */
 	int		   *by_option;		/* indexes into by_line, option_id ascending */
 } OrderItems;
 

@@ -1,9 +1,9 @@
 /*
  * money.c
- *		Checked arithmetic, discount, proration.
+ *		Bounds, percentages and proration of amounts.
  *
- * Overflow is checked with common/int.h by whoever adds or multiplies; what
- * is here cannot overflow.
+ * Whoever adds or multiplies checks the overflow with common/int.h; what is
+ * here cannot overflow.
  */
 #include "commerce.h"
 
@@ -14,6 +14,22 @@ typedef struct Remainder
 	int64		remainder;
 	int			index;
 } Remainder;
+
+Refusal *
+money_check_amount(int64 amount, int64 maximum)
+{
+	Refusal    *refusal;
+
+	if (amount >= 1 && amount <= maximum)
+		return NULL;
+	refusal = refusal_new(INVALID_AMOUNT, "invalid amount: " INT64_FORMAT,
+						  amount);
+	refusal_int64(refusal, "amount", amount);
+	refusal_int64(refusal, "min", 1);
+	if (maximum != PG_INT64_MAX)
+		refusal_int64(refusal, "max", maximum);
+	return refusal;
+}
 
 int64
 money_percent(int64 amount, int64 percent)

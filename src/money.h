@@ -1,11 +1,15 @@
 /*
  * money.h
- *		Checked arithmetic, discount, proration. All amounts in minor units.
+ *		Bounds, percentages and proration of amounts, all in minor units.
  */
 #ifndef COMMERCE_MONEY_H
 #define COMMERCE_MONEY_H
 
 #include "common/int.h"
+#include "refusal.h"
+
+/* Refuses with INVALID_AMOUNT unless 1 <= amount <= maximum. */
+extern Refusal *money_check_amount(int64 amount, int64 maximum);
 
 /*
  * floor(amount x percent / 100) for amount >= 0, percent 0..100: cannot

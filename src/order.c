@@ -39,64 +39,6 @@ order_read_request(FunctionCallInfo fcinfo, OrderRequest *request)
 		request->coupon_id = PG_GETARG_INT64(2);
 }
 
-/* INSUFFICIENT_STOCK for all lines with less available than they want. */
-static Refusal *
-check_stock(const OrderItems *items, const int64 *available)
-{
-	Refusal    *refusal = NULL;
-
-	for (int i = 0; i < items->count; i++)
-	{
-		const OrderItem *item = &items->by_line[i];
-
-		if (item->quantity <= available[i])
-			continue;
-		if (refusal == NULL)
-		{
-			refusal = refusal_new(INSUFFICIENT_STOCK,
-								  "insufficient stock of product option " INT64_FORMAT,
-								  item->option_id);
-			refusal_begin_list(refusal, "shortages");
-		}
-		refusal_list_option(refusal, item->option_id, item->quantity,
-							available[i]);
-	}
-	if (refusal)
-		refusal_end_list(refusal);
-	return refusal;
-}
-
-/* The same as of now, locking nothing: for an order that is refused anyway. */
-static Refusal *
-look_at_stock(Work *work, const OrderItems *items)
-{
-	int64	   *available = palloc(items->count * sizeof(int64));
-
-	row_refresh(work);
-	for (int i = 0; i < items->count; i++)
-		available[i] = counter_available(work, TABLE_STOCK_SLOTS,
-										 items->by_line[i].option_id);
-	return check_stock(items, available);
-}
-
-/* Lock the stock of every line, options ascending. */
-static Refusal *
-hold_stock(Work *work, const OrderItems *items, CounterHold *holds)
-{
-	int64	   *available = palloc(items->count * sizeof(int64));
-
-	for (int i = 0; i < items->count; i++)
-	{
-		int			line = items->by_option[i];
-
-		counter_hold(work, TABLE_STOCK_SLOTS,
-					 items->by_line[line].option_id,
-					 items->by_line[line].quantity, &holds[i],
-					 &available[line]);
-	}
-	return check_stock(items, available);
-}
-
 /* What is wrong with the coupon or the balance: what ranks after stock. */
 static Refusal *
 decide_payment(Work *work, const OrderRequest *request, OrderPlan *plan)
@@ -128,7 +70,7 @@ order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
 	{
 		earlier = catalogue_check_user(work, request->user_id);
 		if (earlier == NULL && refusal->code == AMOUNT_OUT_OF_RANGE)
-			earlier = look_at_stock(work, items);
+			earlier = stock_look(work, items);
 		return earlier ? earlier : refusal;
 	}
 
@@ -149,12 +91,12 @@ order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
 	refusal = decide_payment(work, request, plan);
 	if (refusal && !IsolationUsesXactSnapshot())
 	{
-		earlier = look_at_stock(work, items);
+		earlier = stock_look(work, items);
 		return earlier ? earlier : refusal;
 	}
 
 	plan->holds = palloc(items->count * sizeof(CounterHold));
-	earlier = hold_stock(work, items, plan->holds);
+	earlier = stock_hold(work, items, plan->holds);
 	return earlier ? earlier : refusal;
 }
 
@@ -162,7 +104,6 @@ static Row *
 insert_order(Work *work, int64 order_id, const OrderRequest *request,
 			 const Pricing *pricing)
 {
-	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
 	Row		   *order = row_new(work, TABLE_ORDERS);
 
 	row_set_int64(order, ORDERS_ORDER_ID, order_id);
@@ -174,8 +115,8 @@ insert_order(Work *work, int64 order_id, const OrderRequest *request,
 	row_set_int64(order, ORDERS_REFUNDED, 0);
 	if (request->has_coupon)
 		row_set_int64(order, ORDERS_COUPON_ID, request->coupon_id);
-	row_set(order, ORDERS_PLACED_AT, now);
-	row_set(order, ORDERS_PAID_AT, now);
+	row_set_now(order, ORDERS_PLACED_AT);
+	row_set_now(order, ORDERS_PAID_AT);
 	row_insert(order);
 	return order;
 }

@@ -5,14 +5,14 @@
 #ifndef COMMERCE_ORDER_H
 #define COMMERCE_ORDER_H
 
-#include "counter.h"
 #include "idempotency.h"
 #include "pricing.h"
+#include "stock.h"
 
 typedef struct OrderRequest
 {
 	int64		user_id;
-	OrderItems		items;
+	OrderItems	items;
 	bool		has_coupon;
 	int64		coupon_id;
 } OrderRequest;

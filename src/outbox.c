@@ -51,10 +51,17 @@
 #define MAX_BACKOFF_S		(12 * 3600.0)
 #define BACKOFF_JITTER		0.1
 
+/* Have the commit tell that there is something to look at. */
+static void
+notify(void)
+{
+	if (commerce_notify)
+		Async_Notify(CHANNEL, NULL);
+}
+
 void
 outbox_write(Work *work, const char *event_type, int64 order_id)
 {
-	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
 	Row		   *event = row_new(work, TABLE_OUTBOX);
 
 	row_set_int64(event, OUTBOX_EVENT_ID, sequence_next(SEQUENCE_EVENT_ID));
@@ -63,12 +70,10 @@ outbox_write(Work *work, const char *event_type, int64 order_id)
 	row_set_enum(event, OUTBOX_STATUS, EVENT_AVAILABLE);
 	row_set_int32(event, OUTBOX_ATTEMPT, 0);
 	row_set_int32(event, OUTBOX_MAX_ATTEMPTS, MAX_ATTEMPTS);
-	row_set(event, OUTBOX_NEXT_ATTEMPT_AT, now);
-	row_set(event, OUTBOX_CREATED_AT, now);
+	row_set_now(event, OUTBOX_NEXT_ATTEMPT_AT);
+	row_set_now(event, OUTBOX_CREATED_AT);
 	row_insert(event);
-
-	if (commerce_notify)
-		Async_Notify(CHANNEL, NULL);
+	notify();
 }
 
 /* ---- claim ---- */
@@ -145,7 +150,6 @@ commerce_claim_events(PG_FUNCTION_ARGS)
 
 	sql_begin_write(&run, "claim_events()");
 	sql_run(&run, &end_lapsed_leases, arguments);
-	CommandCounterIncrement();
 	sql_run(&run, &claim_due, arguments);
 	return_rows((ReturnSetInfo *) fcinfo->resultinfo);
 	if (SPI_processed > 0)
@@ -328,8 +332,7 @@ commerce_retry_event(PG_FUNCTION_ARGS)
 			TimestampTzGetDatum(GetCurrentTimestamp()));
 	row_update(event, changed);
 	result = row_datum(changed);
-	if (commerce_notify)
-		Async_Notify(CHANNEL, NULL);
+	notify();
 	row_end(&work);
 	return result;
 }
@@ -353,6 +356,7 @@ commerce_discard_event(PG_FUNCTION_ARGS)
 	row_set_enum(changed, OUTBOX_STATUS, EVENT_DISCARDED);
 	row_update(event, changed);
 	result = row_datum(changed);
+	notify();
 	row_end(&work);
 	return result;
 }
@@ -367,9 +371,11 @@ commerce_purge_outbox(PG_FUNCTION_ARGS)
 {
 	static SqlStatement purge = {
 		.text = "WITH gone AS ("
-		"	DELETE FROM commerce.outbox"
-		"	WHERE status IN ('delivered', 'discarded')"
-		"	AND coalesce(delivered_at, created_at) <= now() - least($1, '1000 years')"
+		"	DELETE FROM commerce.outbox WHERE event_id IN ("
+		"		SELECT event_id FROM commerce.outbox"
+		"		WHERE status IN ('delivered', 'discarded')"
+		"		AND coalesce(delivered_at, created_at) <= now() - least($1, '1000 years')"
+		"		FOR UPDATE SKIP LOCKED)"
 		"	RETURNING created_at),"
 		" horizon AS ("
 		"	INSERT INTO commerce.outbox_horizon AS h (purged_until)"

@@ -10,14 +10,19 @@
 #ifndef COMMERCE_ROW_H
 #define COMMERCE_ROW_H
 
+#include "access/xact.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 #include "tables.h"
 #include "utils/snapshot.h"
+#include "utils/timestamp.h"
 
 typedef struct WorkTable
 {
 	Relation	rel;			/* NULL: not open */
+	int			slot_count;		/* made in this call */
+	TupleDesc	copied_desc;	/* for the slots after the first few */
+	List	   *read_indexes;	/* opened for scans only */
 	ResultRelInfo *result;		/* NULL: open for reading only */
 	List	   *added_columns;	/* defaults of columns that are not ours */
 	bool		added_known;
@@ -72,7 +77,8 @@ extern Row *row_get(Work *work, TableId table,...);
 
 /*
  * Lock a row that row_find() found, as row_lock() would; it then has its
- * latest values. False: it is gone or is another one now, look again.
+ * latest values. False: it is gone or is another one now; row_refresh() and
+ * look again.
  */
 extern bool row_lock_found(Row *row);
 
@@ -185,6 +191,14 @@ static inline void
 row_set_enum(Row *row, AttrNumber column, EnumLabel label)
 {
 	row_set(row, column, ObjectIdGetDatum(enum_oid(label)));
+}
+
+/* now(), the transaction's start. */
+static inline void
+row_set_now(Row *row, AttrNumber column)
+{
+	row_set(row, column,
+			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
 }
 
 #endif							/* COMMERCE_ROW_H */

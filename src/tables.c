@@ -250,7 +250,8 @@ check_columns(Oid schema, TableId table, Oid relid)
 {
 	const OurTable *def = &table_defs[table];
 
-	if (get_rel_relkind(relid) != RELKIND_RELATION)
+	if (get_rel_relkind(relid) != RELKIND_RELATION ||
+		get_rel_relispartition(relid))
 		complain(def->name, "is not an ordinary table");
 
 	for (int i = 0; i < table_column_count(table); i++)
@@ -310,26 +311,23 @@ static void
 load_oids(void)
 {
 	Oids		loaded;
+	Oid			schema = get_namespace_oid(SCHEMA_NAME, false);
 
-	do
+	oids_invalidated = false;
+	for (int i = 0; i < TABLE_COUNT; i++)
 	{
-		Oid			schema = get_namespace_oid(SCHEMA_NAME, false);
+		loaded.tables[i] = find_relation(schema, table_defs[i].name);
+		check_columns(schema, i, loaded.tables[i]);
+	}
+	for (int i = 0; i < SEQUENCE_COUNT; i++)
+		loaded.sequences[i] = find_relation(schema, sequence_names[i]);
+	for (int i = 0; i < ENUM_LABEL_COUNT; i++)
+		loaded.enums[i] = find_enum(schema, i);
+	loaded.owner = find_owner(loaded.tables[TABLE_ORDERS]);
 
-		oids_invalidated = false;
-		for (int i = 0; i < TABLE_COUNT; i++)
-		{
-			loaded.tables[i] = find_relation(schema, table_defs[i].name);
-			check_columns(schema, i, loaded.tables[i]);
-		}
-		for (int i = 0; i < SEQUENCE_COUNT; i++)
-			loaded.sequences[i] = find_relation(schema, sequence_names[i]);
-		for (int i = 0; i < ENUM_LABEL_COUNT; i++)
-			loaded.enums[i] = find_enum(schema, i);
-		loaded.owner = find_owner(loaded.tables[TABLE_ORDERS]);
-	} while (oids_invalidated);
-
+	/* Good for now; looked up again if something changed meanwhile. */
 	oids = loaded;
-	oids_valid = true;
+	oids_valid = !oids_invalidated;
 }
 
 static inline const Oids *

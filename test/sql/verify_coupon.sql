@@ -51,7 +51,8 @@ FROM (VALUES
 	(20, 'UPDATE commerce.orders SET coupon_id = 99 WHERE order_id = 2'),
 	(21, 'UPDATE commerce.orders SET coupon_id = NULL WHERE order_id = 1'),
 	(22, 'DELETE FROM commerce.coupon_policies'),
-	(23, 'INSERT INTO commerce.coupon_quota_slots VALUES (9, 0, 0, 0)')
+	(23, 'INSERT INTO commerce.coupon_quota_slots VALUES (9, 0, 0, 0)'),
+	(24, 'UPDATE commerce.coupon_policies SET min_order_amount = -1')
 ) c (nth, damage), pg_temp.violations(c.damage) v
 ORDER BY c.nth, v.check_name, v.object_id;
 

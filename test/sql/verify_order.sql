@@ -59,7 +59,15 @@ FROM (VALUES
 	(28, $$INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.refunded', 2)$$),
 	(29, $$INSERT INTO commerce.outbox (event_id, event_type, order_id) VALUES (99, 'order.paid', 9)$$),
 	(30, 'DELETE FROM commerce.orders WHERE order_id = 2'),
-	(31, 'DELETE FROM commerce.product_options WHERE option_id = 2')
+	(31, 'DELETE FROM commerce.product_options WHERE option_id = 2'),
+	(32, $$UPDATE commerce.outbox SET event_type = 'order.lost' WHERE order_id = 2$$),
+	(33, $$INSERT INTO commerce.balance_history VALUES (2, 4, 'refund', 100, 9000, 1); UPDATE commerce.orders SET refunded = 100 WHERE order_id = 1$$),
+	(34, $$UPDATE commerce.orders SET status = 'partially_refunded' WHERE order_id = 2$$),
+	(35, 'UPDATE commerce.order_items SET refunded_quantity = 1 WHERE order_id = 2'),
+	(36, $$UPDATE commerce.balance_history SET type = 'refund', amount = 1 WHERE order_id = 2; UPDATE commerce.orders SET status = 'partially_refunded', refunded = 1 WHERE order_id = 2$$),
+	(37, $$INSERT INTO commerce.idempotency_keys VALUES (2, 'place_order', 'k', '', 99)$$),
+	(38, $$INSERT INTO commerce.idempotency_keys VALUES (2, 'charge_balance', 'k', '', 99)$$),
+	(39, $$INSERT INTO commerce.idempotency_keys VALUES (2, 'issue_coupon', 'k', '', 99), (0, 'adjust_stock', 'k', '', 98)$$)
 ) c (nth, damage), pg_temp.violations(c.damage) v
 ORDER BY c.nth, v.check_name, v.object_id;
 

@@ -1,0 +1,265 @@
+/*
+ * row_write.c
+ *		Insert and update rows; row.c says by which rules.
+ */
+#include "commerce.h"
+
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
+#include "row_private.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+
+/* The default of a column that is not ours. */
+typedef struct AddedColumn
+{
+	AttrNumber	column;
+	ExprState  *value;
+} AddedColumn;
+
+/* Look up, once a call, the defaults of columns that somebody added. */
+static void
+prepare_added_columns(Work *work, WorkTable *open, TableId table)
+{
+	TupleDesc	desc = RelationGetDescr(open->rel);
+
+	for (int i = table_column_count(table); i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		AddedColumn *added;
+		Expr	   *expr;
+
+		if (att->attisdropped || att->attgenerated)
+			continue;
+		expr = (Expr *) build_column_default(open->rel, i + 1);
+		if (expr == NULL)
+			continue;
+		added = palloc(sizeof(AddedColumn));
+		added->column = i + 1;
+		added->value = ExecInitExpr(expression_planner(expr), NULL);
+		open->added_columns = lappend(open->added_columns, added);
+	}
+	open->added_known = true;
+}
+
+Row *
+row_new(Work *work, TableId table)
+{
+	WorkTable  *open = row_open_for_write(work, table);
+	Row		   *row = row_make(work, table, &TTSOpsVirtual);
+	ListCell   *cell;
+
+	ExecClearTuple(row->slot);
+	memset(row->slot->tts_isnull, true,
+		   row->slot->tts_tupleDescriptor->natts * sizeof(bool));
+
+	if (!open->added_known)
+		prepare_added_columns(work, open, table);
+	foreach(cell, open->added_columns)
+	{
+		AddedColumn *added = lfirst(cell);
+
+		row->slot->tts_values[added->column - 1] =
+			ExecEvalExpr(added->value,
+						 GetPerTupleExprContext(work->estate),
+						 &row->slot->tts_isnull[added->column - 1]);
+	}
+	ExecStoreVirtualTuple(row->slot);
+	return row;
+}
+
+Row *
+row_change(Row *locked)
+{
+	Row		   *row = row_make(locked->work, locked->table, &TTSOpsVirtual);
+	int			natts = row->slot->tts_tupleDescriptor->natts;
+
+	slot_getallattrs(locked->slot);
+	ExecClearTuple(row->slot);
+	memcpy(row->slot->tts_values, locked->slot->tts_values,
+		   natts * sizeof(Datum));
+	memcpy(row->slot->tts_isnull, locked->slot->tts_isnull,
+		   natts * sizeof(bool));
+	ExecStoreVirtualTuple(row->slot);
+
+	/* UPDATE OF triggers ask for the columns; nobody else does. */
+	if (locked->work->tables[locked->table].rel->trigdesc != NULL)
+		row->changed = bms_make_singleton(0);
+	return row;
+}
+
+/* Purchases are all or nothing: a trigger may fail, but not leave rows out. */
+static void
+check_written(Row *row)
+{
+	if (!ItemPointerIsValid(&row->slot->tts_tid))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("a trigger on table \"%s\" suppressed a row",
+						RelationGetRelationName(row->work->tables[row->table].rel)),
+				 errhint("Raise an error in the trigger to refuse the whole call.")));
+}
+
+void
+row_insert(Row *row)
+{
+	Work	   *work = row->work;
+	ResultRelInfo *result = work->tables[row->table].result;
+
+	compat_forget_generated(result);
+	ExecSimpleRelationInsert(result, work->estate, row->slot);
+	check_written(row);
+}
+
+void
+row_update(Row *locked, Row *changed)
+{
+	Work	   *work = locked->work;
+	ResultRelInfo *result = work->tables[locked->table].result;
+
+	compat_forget_generated(result);
+	if (changed->changed)
+		compat_set_changed_columns(work->estate, result,
+								   bms_del_member(changed->changed, 0));
+	ExecSimpleRelationUpdate(result, work->estate, &work->epqstate,
+							 locked->slot, changed->slot);
+	check_written(changed);
+}
+
+/*
+ * In REPEATABLE READ and above, doing nothing for a row that the snapshot
+ * cannot see would be an answer from the future.
+ */
+static void
+check_conflict_visible(Row *row, ItemPointer tid)
+{
+	Work	   *work = row->work;
+	Relation	rel = work->tables[row->table].rel;
+	Row		   *other;
+	bool		isnull;
+	TransactionId xmin;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+
+	other = row_make_stored(work, row->table);
+	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, other->slot))
+		elog(ERROR, "could not fetch the conflicting row");
+	xmin = DatumGetTransactionId(slot_getsysattr(other->slot,
+												 MinTransactionIdAttributeNumber,
+												 &isnull));
+	if (!table_tuple_satisfies_snapshot(rel, other->slot, GetActiveSnapshot()) &&
+		!TransactionIdIsCurrentTransactionId(xmin))
+		row_serialization_failure();
+	ExecClearTuple(other->slot);
+}
+
+/* Put the row in speculatively until it is in or another one is there. */
+static bool
+insert_speculatively(Row *row, List *arbiters, List **recheck)
+{
+	Work	   *work = row->work;
+	ResultRelInfo *result = work->tables[row->table].result;
+	Relation	rel = result->ri_RelationDesc;
+
+	for (;;)
+	{
+		ItemPointerData conflict;
+		ItemPointerData invalid;
+		bool		conflicted = false;
+		uint32		token;
+
+		CHECK_FOR_INTERRUPTS();
+		ItemPointerSetInvalid(&invalid);
+		if (!compat_ExecCheckIndexConstraints(result, row->slot, work->estate,
+											  &conflict, &invalid,
+											  arbiters))
+		{
+			check_conflict_visible(row, &conflict);
+			return false;
+		}
+
+		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+		table_tuple_insert_speculative(rel, row->slot,
+									   GetCurrentCommandId(true), 0, NULL,
+									   token);
+		*recheck = compat_ExecInsertIndexTuples(result, row->slot,
+												work->estate, false, true,
+												&conflicted, arbiters, false);
+		table_tuple_complete_speculative(rel, row->slot, token, !conflicted);
+		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+		if (!conflicted)
+			return true;
+		list_free(*recheck);
+	}
+}
+
+/*
+ * All indexes that hold these columns unique: while REINDEX CONCURRENTLY is
+ * at work there are two, and the one not yet valid must not complain first.
+ */
+static List *
+find_arbiters(ResultRelInfo *result, int column_count,
+			  const AttrNumber *columns)
+{
+	List	   *arbiters = NIL;
+
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		Relation	index = result->ri_IndexRelationDescs[i];
+
+		if (row_index_fits(index, column_count, columns))
+			arbiters = lappend_oid(arbiters, RelationGetRelid(index));
+	}
+	if (arbiters == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" lacks an index that the extension commerce needs",
+						RelationGetRelationName(result->ri_RelationDesc))));
+	return arbiters;
+}
+
+bool
+row_insert_if_absent_by(Row *row, int column_count, const AttrNumber *columns)
+{
+	Work	   *work = row->work;
+	ResultRelInfo *result = work->tables[row->table].result;
+	TupleConstr *constraints = RelationGetDescr(result->ri_RelationDesc)->constr;
+	List	   *arbiters = find_arbiters(result, column_count, columns);
+	List	   *recheck = NIL;
+
+	if (result->ri_TrigDesc && result->ri_TrigDesc->trig_insert_before_row &&
+		!ExecBRInsertTriggers(work->estate, result, row->slot))
+	{
+		ItemPointerSetInvalid(&row->slot->tts_tid);
+		check_written(row);
+	}
+	compat_forget_generated(result);
+	if (constraints && constraints->has_generated_stored)
+		ExecComputeStoredGenerated(result, work->estate, row->slot,
+								   CMD_INSERT);
+	if (constraints)
+		ExecConstraints(result, row->slot, work->estate);
+
+	if (!insert_speculatively(row, arbiters, &recheck))
+		return false;
+
+	ExecARInsertTriggers(work->estate, result, row->slot, recheck, NULL);
+	list_free(recheck);
+	return true;
+}
+
+bool
+row_insert_if_absent(Row *row)
+{
+	return row_insert_if_absent_by(row, table_key_count(row->table),
+								   row_key_columns);
+}

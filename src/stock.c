@@ -1,0 +1,101 @@
+/*
+ * stock.c
+ *		Stock of options: enough for an order? Move it.
+ *
+ * The counters are in stock_slots; counter.c has their rules.
+ */
+#include "commerce.h"
+
+#include "stock.h"
+
+/* Add one short option to the refusal, which the first one makes. */
+static void
+add_shortage(Refusal **refusal, int64 option_id, uint64 requested,
+			 int64 available)
+{
+	if (*refusal == NULL)
+	{
+		*refusal = refusal_new(INSUFFICIENT_STOCK,
+							   "insufficient stock of product option " INT64_FORMAT,
+							   option_id);
+		refusal_begin_list(*refusal, "shortages");
+	}
+	refusal_list_option(*refusal, option_id, requested, available);
+}
+
+/* The refusal for the lines with less available than they want, or NULL. */
+static Refusal *
+check(const OrderItems *items, const int64 *available)
+{
+	Refusal    *refusal = NULL;
+
+	for (int i = 0; i < items->count; i++)
+		if (items->by_line[i].quantity > available[i])
+			add_shortage(&refusal, items->by_line[i].option_id,
+						 items->by_line[i].quantity, available[i]);
+	if (refusal)
+		refusal_end_list(refusal);
+	return refusal;
+}
+
+Refusal *
+stock_hold(Work *work, const OrderItems *items, CounterHold *holds)
+{
+	int64	   *available = palloc(items->count * sizeof(int64));
+
+	for (int i = 0; i < items->count; i++)
+	{
+		int			line = items->by_option[i];
+
+		counter_hold(work, TABLE_STOCK_SLOTS,
+					 items->by_line[line].option_id,
+					 items->by_line[line].quantity, &holds[i],
+					 &available[line]);
+	}
+	return check(items, available);
+}
+
+Refusal *
+stock_look(Work *work, const OrderItems *items)
+{
+	int64	   *available = palloc(items->count * sizeof(int64));
+
+	row_refresh(work);
+	for (int i = 0; i < items->count; i++)
+		available[i] = counter_available(work, TABLE_STOCK_SLOTS,
+										 items->by_line[i].option_id);
+	return check(items, available);
+}
+
+static Refusal *
+take(Work *work, int64 option_id, uint64 quantity)
+{
+	Refusal    *refusal = NULL;
+	CounterHold hold;
+	int64		available;
+
+	/* The lowest bigint has no opposite; nobody has that much. */
+	if (counter_hold(work, TABLE_STOCK_SLOTS, option_id,
+					 Min(quantity, PG_INT64_MAX), &hold, &available) &&
+		quantity <= PG_INT64_MAX)
+	{
+		counter_take(&hold);
+		return NULL;
+	}
+	add_shortage(&refusal, option_id, quantity, available);
+	refusal_end_list(refusal);
+	return refusal;
+}
+
+Refusal *
+stock_move(Work *work, int64 option_id, int64 quantity)
+{
+	if (quantity < 0)
+		return take(work, option_id, -(uint64) quantity);
+	if (counter_give(work, TABLE_STOCK_SLOTS, option_id, quantity))
+		return NULL;
+	return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
+									 "stock of product option " INT64_FORMAT " is out of range",
+									 option_id),
+						 "option_id", option_id);
+}

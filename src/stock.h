@@ -1,0 +1,27 @@
+/*
+ * stock.h
+ *		Stock of options: enough for an order? Move it.
+ */
+#ifndef COMMERCE_STOCK_H
+#define COMMERCE_STOCK_H
+
+#include "counter.h"
+#include "items.h"
+
+/*
+ * Lock the stock of every line, options ascending; holds is by option. Refuses
+ * with INSUFFICIENT_STOCK, listing every short line.
+ */
+extern Refusal *stock_hold(Work *work, const OrderItems *items,
+						   CounterHold *holds);
+
+/* The same of now, locking nothing: for who will write nothing anyway. */
+extern Refusal *stock_look(Work *work, const OrderItems *items);
+
+/*
+ * Add a signed quantity to the stock of an option that exists. Refuses with
+ * INSUFFICIENT_STOCK below zero, AMOUNT_OUT_OF_RANGE over 2^63-1.
+ */
+extern Refusal *stock_move(Work *work, int64 option_id, int64 quantity);
+
+#endif							/* COMMERCE_STOCK_H */
