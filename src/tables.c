@@ -325,7 +325,7 @@ load_oids(void)
 		loaded.enums[i] = find_enum(schema, i);
 	loaded.owner = find_owner(loaded.tables[TABLE_ORDERS]);
 
-	/* Good for now; looked up again if something changed meanwhile. */
+	/* Looked up again next time if something changed meanwhile. */
 	oids = loaded;
 	oids_valid = !oids_invalidated;
 }
