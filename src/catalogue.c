@@ -140,7 +140,7 @@ check_product(Work *work, int64 product_id)
 
 PG_FUNCTION_INFO_V1(commerce_create_product_option);
 
-/* Add what can be bought, with its first stock: PRODUCT_OPTION of the flow chart. */
+/* Add what can be bought: PRODUCT_OPTION of the flow chart. */
 Datum
 commerce_create_product_option(PG_FUNCTION_ARGS)
 {

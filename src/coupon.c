@@ -63,8 +63,7 @@ static Refusal *
 check_not_expired(Row *coupon)
 {
 	int64		coupon_id = row_int64(coupon, COUPONS_COUPON_ID);
-	TimestampTz expires_at = DatumGetTimestampTz(row_value(coupon,
-														   COUPONS_EXPIRES_AT));
+	TimestampTz expires_at = row_time(coupon, COUPONS_EXPIRES_AT);
 	Refusal    *refusal;
 
 	if (GetCurrentTransactionStartTimestamp() < expires_at)
@@ -140,8 +139,8 @@ static Refusal *
 check_issue_period(Row *policy)
 {
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
-	TimestampTz from = DatumGetTimestampTz(row_value(policy, COUPON_POLICIES_ISSUE_FROM));
-	TimestampTz until = DatumGetTimestampTz(row_value(policy, COUPON_POLICIES_ISSUE_UNTIL));
+	TimestampTz from = row_time(policy, COUPON_POLICIES_ISSUE_FROM);
+	TimestampTz until = row_time(policy, COUPON_POLICIES_ISSUE_UNTIL);
 	int64		policy_id = row_int64(policy, COUPON_POLICIES_POLICY_ID);
 	Refusal    *refusal;
 

@@ -51,8 +51,7 @@ coupon_policy_discount(Row *policy, int64 amount)
 TimestampTz
 coupon_policy_expiry(Row *policy, TimestampTz issued_at)
 {
-	TimestampTz until = DatumGetTimestampTz(row_value(policy,
-													  COUPON_POLICIES_VALID_UNTIL));
+	TimestampTz until = row_time(policy, COUPON_POLICIES_VALID_UNTIL);
 
 	if (row_is_null(policy, COUPON_POLICIES_VALID_FOR))
 		return until;
@@ -185,7 +184,7 @@ commerce_close_coupon_policy(PG_FUNCTION_ARGS)
 	policy = row_lock(&work, TABLE_COUPON_POLICIES, Int64GetDatum(policy_id));
 	if (policy == NULL)
 		refusal_raise(coupon_policy_not_found(policy_id));
-	if (DatumGetTimestampTz(row_value(policy, COUPON_POLICIES_ISSUE_UNTIL)) > now)
+	if (row_time(policy, COUPON_POLICIES_ISSUE_UNTIL) > now)
 	{
 		changed = row_change(policy);
 		row_set_now(changed, COUPON_POLICIES_ISSUE_UNTIL);

@@ -26,7 +26,7 @@ typedef struct OrderItems
 /* Parse the argument. Refuses with INVALID_ORDER_ITEMS. */
 extern Refusal *items_parse(Jsonb *argument, OrderItems *items);
 
-/* Append "option:quantity" of all, by option, to text: equal for equal items. */
+/* Append "option:quantity" of all, by option: equal for equal items. */
 extern void items_canonical(const OrderItems *items, StringInfo text);
 
 #endif							/* COMMERCE_ITEMS_H */

@@ -55,7 +55,7 @@ typedef struct RowScan RowScan;
 extern void row_begin_read(Work *work);
 extern void row_begin_write(Work *work, const char *function);
 
-/* End it: fires AFTER triggers and makes the changes visible to what follows. */
+/* End it: fire AFTER triggers, make the changes visible to what follows. */
 extern void row_end(Work *work);
 
 /*
@@ -150,6 +150,12 @@ static inline int32
 row_int32(Row *row, AttrNumber column)
 {
 	return DatumGetInt32(row_value(row, column));
+}
+
+static inline TimestampTz
+row_time(Row *row, AttrNumber column)
+{
+	return DatumGetTimestampTz(row_value(row, column));
 }
 
 static inline bool

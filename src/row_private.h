@@ -30,6 +30,9 @@ extern Row *row_make_stored(Work *work, TableId table);
 extern bool row_index_fits(Relation index, int column_count,
 						   const AttrNumber *columns);
 
+/* Raise 55000: no index fits. */
+pg_noreturn extern void row_lacks_index(Relation rel);
+
 /* Raise 40001. */
 pg_noreturn extern void row_serialization_failure(void);
 

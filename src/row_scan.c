@@ -42,6 +42,15 @@ row_index_fits(Relation index, int column_count, const AttrNumber *columns)
 	return true;
 }
 
+void
+row_lacks_index(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" lacks an index that the extension commerce needs",
+					RelationGetRelationName(rel))));
+}
+
 /*
  * The index on exactly these columns. Found by its columns each time, so that
  * REINDEX CONCURRENTLY and a renamed index go unnoticed; kept open to the end
@@ -78,10 +87,7 @@ find_index(WorkTable *open, int column_count, const AttrNumber *columns)
 		index_close(index, AccessShareLock);
 	}
 
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("table \"%s\" lacks an index that the extension commerce needs",
-					RelationGetRelationName(open->rel))));
+	row_lacks_index(open->rel);
 }
 
 /* Begin a scan under a prefix of the columns of an index. */

@@ -220,10 +220,7 @@ find_arbiters(ResultRelInfo *result, int column_count,
 			arbiters = lappend_oid(arbiters, RelationGetRelid(index));
 	}
 	if (arbiters == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" lacks an index that the extension commerce needs",
-						RelationGetRelationName(result->ri_RelationDesc))));
+		row_lacks_index(result->ri_RelationDesc);
 	return arbiters;
 }
 
