@@ -111,8 +111,10 @@ claim_entry(Row *balance, int64 amount, const Idempotency *scope, Row **entry)
 	*entry = row_find(balance->work, TABLE_BALANCE_HISTORY,
 					  Int64GetDatum(scope->user_id), Int64GetDatum(entry_no));
 	if (*entry == NULL)
-		elog(ERROR, "entry " INT64_FORMAT " of user " INT64_FORMAT " is missing",
-			 entry_no, scope->user_id);
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("balance entry " INT64_FORMAT " of user " INT64_FORMAT " is missing",
+						entry_no, scope->user_id)));
 	return NULL;
 }
 

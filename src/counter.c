@@ -122,8 +122,10 @@ counter_give(Work *work, TableId table, int64 id, int64 quantity)
 	int64		sum;
 
 	if (slot == NULL)
-		elog(ERROR, "counter " INT64_FORMAT " in table %s has no slot",
-			 id, table_name(table));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("counter " INT64_FORMAT " in table \"%s\" has no slot",
+						id, table_name(table))));
 	if (pg_add_s64_overflow(row_int64(slot, SLOTS_QUANTITY), quantity, &sum))
 		return false;
 	changed = row_change(slot);

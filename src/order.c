@@ -16,9 +16,21 @@
 #include "args.h"
 #include "balance.h"
 #include "catalogue.h"
+#include "idempotency.h"
 #include "order.h"
 #include "outbox.h"
+#include "pricing.h"
+#include "stock.h"
 #include "utils/timestamp.h"
+
+/* What an order needs, found and locked, before anything is written. */
+typedef struct OrderPlan
+{
+	Pricing		pricing;
+	Row		   *balance;
+	CouponUse	coupon;
+	CounterHold *holds;			/* as items.by_option */
+} OrderPlan;
 
 Refusal *
 order_not_found(int64 order_id)
@@ -58,7 +70,11 @@ decide_payment(Work *work, const OrderRequest *request, OrderPlan *plan)
 	return balance_check(plan->balance, plan->pricing.total);
 }
 
-Refusal *
+/*
+ * Fill the plan and lock, in the lock order, what it will change, or return
+ * the refusal that ranks first. Writes nothing.
+ */
+static Refusal *
 order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
 {
 	const OrderItems *items = &request->items;
@@ -171,7 +187,8 @@ canonical_arguments(const OrderRequest *request, StringInfo text)
 		appendStringInfo(text, "coupon " INT64_FORMAT, request->coupon_id);
 }
 
-Refusal *
+/* Place and pay; *order becomes the orders row, of now or of the replay. */
+static Refusal *
 order_place(Work *work, const OrderRequest *request, text *idempotency_key,
 			Row **order)
 {

@@ -6,8 +6,10 @@
 
 #include "args.h"
 #include "catalogue.h"
+#include "counter.h"
 #include "funcapi.h"
 #include "order.h"
+#include "pricing.h"
 #include "utils/tuplestore.h"
 
 /* Price a request as order_decide() would, in a reading work. */
