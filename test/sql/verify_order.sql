@@ -2,28 +2,10 @@
 
 \getenv test_dir PG_ABS_SRCDIR
 \set helpers :test_dir '/helpers.psql'
+\set setup :test_dir '/sound_shop.psql'
 \set ECHO none
 \i :helpers
 
--- A sound shop: two users, one order with a coupon (1), one without (2), one
--- coupon used alone (2), one still held (3).
-DO $$
-BEGIN
-	PERFORM commerce.create_user('Kim', 1);
-	PERFORM commerce.create_user('Lee', 2);
-	PERFORM commerce.create_product('shirt', 1);
-	PERFORM commerce.create_product_option(1, 'red', 1000, 20, 1);
-	PERFORM commerce.create_product_option(1, 'blue', 500, 20, 2);
-	PERFORM commerce.create_coupon_policy('spring', 'fixed', 300, 10, per_user_limit => 3, policy_id => 1);
-	PERFORM commerce.charge_balance(1, 10000);
-	PERFORM commerce.charge_balance(2, 10000);
-	PERFORM commerce.use_balance(2, 100);
-	PERFORM commerce.issue_coupon(1, 1) FROM generate_series(1, 3);
-	PERFORM commerce.place_order(1, '[{"option_id": 1, "quantity": 2}, {"option_id": 2, "quantity": 2}]', 1);
-	PERFORM commerce.place_order(2, '[{"option_id": 1, "quantity": 1}]');
-	PERFORM commerce.use_coupon(1, 2, 5000);
-END
-$$;
 SELECT * FROM commerce.verify();
 
 -- Order 1: lines of 2000 and 1000, 300 off, 2700 paid. Order 2: one line of 1000.

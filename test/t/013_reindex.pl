@@ -1,5 +1,5 @@
-# REINDEX CONCURRENTLY of every table, over and over, under a load that contends
-# for unique keys: nobody notices.
+# REINDEX CONCURRENTLY, over and over, under a load that contends for a unique
+# key: nobody notices. The window is narrow: broken code fails most runs, not all.
 use strict;
 use warnings;
 use FindBin;
@@ -8,26 +8,24 @@ use Test::More;
 use PostgreSQL::Test::Utils;
 use CommerceTest;
 
-my $node = new_server('reindex');
+my $node = new_server('reindex', conf => ['synchronous_commit = off']);
 $node->safe_psql('postgres', q(
-	SELECT commerce.create_user('buyer', id) FROM generate_series(1, 3) AS id;
+	SELECT commerce.create_user('buyer', id) FROM generate_series(1, 2) AS id;
 	SELECT commerce.create_coupon_policy('all', 'fixed', 1, 1000000, per_user_limit => 1000000, policy_id => 1);));
 
+# Every call wants the number or the key that others want too.
 my $script = PostgreSQL::Test::Utils::tempdir() . '/contend.pgbench';
-append_to_file($script, q(\set user_id random(1, 3)
-\set key random(1, 1000)
+append_to_file($script, q(\set user_id random(1, 2)
 SELECT commerce.issue_coupon(:user_id, 1);
-SELECT commerce.charge_balance(:user_id, 1, 'key ' || :key);
 ));
 my ($stdout, $stderr) = ('', '');
-my $load = IPC::Run::start([ 'pgbench', '-n', '-c', '6', '-j', '2', '-T', '6', '-f', $script,
+my $load = IPC::Run::start([ 'pgbench', '-n', '-c', '16', '-j', '2', '-T', '8', '-f', $script,
 		'-d', $node->connstr('postgres') ], '>', \$stdout, '2>', \$stderr);
 my $rounds = 0;
-my $until = time + 5;
+my $until = time + 7;
 while (time < $until)
 {
-	$node->safe_psql('postgres', "REINDEX TABLE CONCURRENTLY commerce.$_")
-	  for qw(coupons idempotency_keys balances);
+	$node->safe_psql('postgres', 'REINDEX TABLE CONCURRENTLY commerce.coupons');
 	$rounds++;
 }
 my $succeeded = $load->finish;
