@@ -442,7 +442,12 @@ RETURNS TABLE (event_id bigint, event_type text, order_id bigint,
 AS 'MODULE_PATHNAME', 'commerce_claim_events'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100
 SET search_path = pg_catalog, pg_temp
-SET TimeZone = 'UTC';
+SET TimeZone = 'UTC'
+-- The indexes are the plan. Statistics lag behind a queue and would mislead.
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off;
 COMMENT ON FUNCTION commerce.claim_events IS
 'Leases up to batch_size (>= 1) due events, longest due first, for lease (> 0), counted from clock_timestamp(). Of one order only the oldest unfinished event can be claimed. An event whose lease lapsed is claimed again, or is dead after its last attempt. Deliver only after this transaction''s commit. Raises 22004, 22023.';
 

@@ -4,6 +4,8 @@
  */
 #include "commerce.h"
 
+#include "launcher.h"
+#include "notifier.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -16,7 +18,6 @@ PG_MODULE_MAGIC;
 
 int64		commerce_max_charge_amount;
 int			commerce_max_order_lines = DEFAULT_MAX_ORDER_LINES;
-bool		commerce_notify = true;
 
 static char *max_charge_amount_text;
 
@@ -71,11 +72,8 @@ _PG_init(void)
 							NULL, &commerce_max_order_lines,
 							DEFAULT_MAX_ORDER_LINES, 1, LIMIT_MAX_ORDER_LINES,
 							PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("commerce.notify",
-							 "Notify channel commerce_outbox of every order.",
-							 "Off suits those who only poll the outbox.",
-							 &commerce_notify, true,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
+	notifier_init();
+	launcher_init();
 	MarkGUCPrefixReserved("commerce");
 
 	tables_init();

@@ -16,7 +16,4 @@ extern int64 commerce_max_charge_amount;
 /* Most elements of an items argument. */
 extern int	commerce_max_order_lines;
 
-/* Does an order notify channel commerce_outbox? */
-extern bool commerce_notify;
-
 #endif							/* COMMERCE_H */

@@ -28,6 +28,14 @@
 #error "commerce needs a 128-bit integer type"
 #endif
 
+/* 17 gives extensions wait events of their own names */
+#include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 170000
+#define compat_wait_event(name) WaitEventExtensionNew(name)
+#else
+#define compat_wait_event(name) PG_WAIT_EXTENSION
+#endif
+
 /* 18 replaced pg_attribute_noreturn() */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

@@ -1,6 +1,6 @@
 /*
  * outbox.c
- *		Events for the outside world: write, claim, ack, fail.
+ *		Events for the outside world: write, fail, retry, discard, purge.
  *
  * The table is the truth, a notification only a hint to look at it. An event
  * goes
@@ -14,50 +14,25 @@
  * a failed attempt: the next claim_events first puts such events back, or, if
  * that was their last attempt, declares them dead. Of one order only the
  * oldest unfinished event is ever handed out, and a dead one is unfinished.
- *
- * Claimers skip each other's rows and so never wait; ack locks in ascending
- * order of event_id and so never deadlocks with another ack.
- *
- * What is handed out must not be undone by a crash: an order may have been
- * committed with synchronous_commit off, so its commit record may still be in
- * memory. Whatever claim_events sees was committed, and thus logged, before
- * its own update is; flushing up to that covers it. Its own commit is forced
- * to be synchronous for the same reason.
  */
 #include "commerce.h"
 
-#include "access/xact.h"
-#include "access/xlog.h"
 #include "args.h"
 #include "catalog/pg_type.h"
-#include "commands/async.h"
 #include "common/pg_prng.h"
-#include "funcapi.h"
-#include "order.h"
+#include "notifier.h"
 #include "outbox.h"
 #include "refusal.h"
 #include "sql.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
-
-#define CHANNEL "commerce_outbox"
 
 #define MAX_ATTEMPTS		10
 #define FIRST_BACKOFF_S		5.0
 #define BACKOFF_FACTOR		5.0
 #define MAX_BACKOFF_S		(12 * 3600.0)
 #define BACKOFF_JITTER		0.1
-
-/* Have the commit tell that there is something to look at. */
-static void
-notify(void)
-{
-	if (commerce_notify)
-		Async_Notify(CHANNEL, NULL);
-}
 
 void
 outbox_write(Work *work, const char *event_type, int64 order_id)
@@ -73,142 +48,7 @@ outbox_write(Work *work, const char *event_type, int64 order_id)
 	row_set_now(event, OUTBOX_NEXT_ATTEMPT_AT);
 	row_set_now(event, OUTBOX_CREATED_AT);
 	row_insert(event);
-	notify();
-}
-
-/* ---- claim ---- */
-
-/* End lapsed leases; $1 how many at most, $2 now. */
-static SqlStatement end_lapsed_leases = {
-	.text = "UPDATE commerce.outbox o"
-	" SET status = CASE WHEN o.attempt < o.max_attempts"
-	"			THEN 'available'::commerce.event_status ELSE 'dead' END,"
-	"	locked_until = NULL, next_attempt_at = $2,"
-	"	last_error = 'the lease lapsed'"
-	" FROM (SELECT event_id FROM commerce.outbox"
-	"		WHERE status = 'running' AND locked_until <= $2"
-	"		ORDER BY locked_until LIMIT $1 FOR UPDATE SKIP LOCKED) lapsed"
-	" WHERE o.event_id = lapsed.event_id",
-	.argument_count = 2, .argument_types = {INT8OID, TIMESTAMPTZOID}
-};
-
-/* Lease due events; $1 how many at most, $2 now, $3 the lease's end. */
-static SqlStatement claim_due = {
-	.text = "WITH due AS MATERIALIZED ("
-	"	SELECT o.event_id FROM commerce.outbox o"
-	"	WHERE o.status = 'available' AND o.next_attempt_at <= $2"
-	"	AND NOT EXISTS ("
-	"		SELECT FROM commerce.outbox e"
-	"		WHERE e.order_id = o.order_id AND e.event_id < o.event_id"
-	"		AND e.status IN ('available', 'running', 'dead'))"
-	"	ORDER BY o.next_attempt_at, o.event_id LIMIT $1"
-	"	FOR UPDATE SKIP LOCKED),"
-	" claimed AS ("
-	"	UPDATE commerce.outbox o"
-	"	SET status = 'running', attempt = o.attempt + 1, locked_until = $3"
-	"	FROM due WHERE o.event_id = due.event_id"
-	"	RETURNING o.event_id, o.event_type, o.order_id, o.attempt, o.created_at)"
-	" SELECT c.event_id, c.event_type, c.order_id, c.attempt,"
-	"	jsonb_build_object('event_id', c.event_id,"
-	"		'event_type', c.event_type, 'order_id', c.order_id,"
-	"		'occurred_at', c.created_at,"
-	"		'order', (SELECT " ORDER_AS_JSONB("o")
-	"			FROM commerce.orders o WHERE o.order_id = c.order_id))"
-	" FROM claimed c ORDER BY c.event_id",
-	.argument_count = 3, .argument_types = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
-};
-
-/* Copy the statement's rows to the result of the function. */
-static void
-return_rows(ReturnSetInfo *result)
-{
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
-}
-
-PG_FUNCTION_INFO_V1(commerce_claim_events);
-
-/* Lease due events to the caller: README, Outbox. */
-Datum
-commerce_claim_events(PG_FUNCTION_ARGS)
-{
-	int32		batch_size;
-	Interval   *lease;
-	TimestampTz now = GetCurrentTimestamp();
-	Datum		arguments[3];
-	SqlRun		run;
-
-	ARGS_NO_NULLS(fcinfo, "batch_size", "lease");
-	batch_size = PG_GETARG_INT32(0);
-	if (batch_size < 1)
-		args_invalid("batch_size", "be at least 1");
-	lease = args_interval(fcinfo, 1, "lease", true);
-	arguments[0] = Int64GetDatum(batch_size);
-	arguments[1] = TimestampTzGetDatum(now);
-	arguments[2] = TimestampTzGetDatum(args_add_interval(now, lease));
-	InitMaterializedSRF(fcinfo, 0);
-
-	sql_begin_write(&run, "claim_events()");
-	sql_run(&run, &end_lapsed_leases, arguments);
-	sql_run(&run, &claim_due, arguments);
-	return_rows((ReturnSetInfo *) fcinfo->resultinfo);
-	if (SPI_processed > 0)
-	{
-		XLogFlush(XactLastRecEnd);
-		ForceSyncCommit();
-	}
-	sql_end(&run);
-	return (Datum) 0;
-}
-
-/* ---- ack ---- */
-
-/* $1 event_ids, $2 attempts, $3 now. */
-static SqlStatement ack = {
-	.text = "WITH given AS ("
-	"	SELECT DISTINCT event_id, attempt"
-	"	FROM unnest($1, $2) g (event_id, attempt)),"
-	" held AS ("
-	"	SELECT o.event_id FROM commerce.outbox o"
-	"	JOIN given USING (event_id, attempt)"
-	"	WHERE o.status = 'running'"
-	"	ORDER BY o.event_id FOR UPDATE OF o),"
-	" delivered AS ("
-	"	UPDATE commerce.outbox o"
-	"	SET status = 'delivered', delivered_at = $3, locked_until = NULL"
-	"	FROM held WHERE o.event_id = held.event_id RETURNING 1)"
-	" SELECT count(*) FROM delivered",
-	.argument_count = 3, .argument_types = {INT8ARRAYOID, INT4ARRAYOID, TIMESTAMPTZOID}
-};
-
-static int
-array_count(ArrayType *array)
-{
-	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-}
-
-PG_FUNCTION_INFO_V1(commerce_ack_events);
-
-/* Mark claimed events delivered: README, Outbox. */
-Datum
-commerce_ack_events(PG_FUNCTION_ARGS)
-{
-	Datum		arguments[3];
-	SqlRun		run;
-	int64		count;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_INT64(0);
-	if (array_count(PG_GETARG_ARRAYTYPE_P(0)) != array_count(PG_GETARG_ARRAYTYPE_P(1)))
-		args_invalid("attempts", "have as many elements as event_ids");
-	arguments[0] = PG_GETARG_DATUM(0);
-	arguments[1] = PG_GETARG_DATUM(1);
-	arguments[2] = TimestampTzGetDatum(GetCurrentTimestamp());
-
-	sql_begin_write(&run, "ack_events()");
-	count = sql_int64(&run, &ack, arguments);
-	sql_end(&run);
-	PG_RETURN_INT64(count);
+	notifier_tell();
 }
 
 /* ---- fail, retry, discard: one event each ---- */
@@ -332,7 +172,7 @@ commerce_retry_event(PG_FUNCTION_ARGS)
 			TimestampTzGetDatum(GetCurrentTimestamp()));
 	row_update(event, changed);
 	result = row_datum(changed);
-	notify();
+	notifier_tell();
 	row_end(&work);
 	return result;
 }
@@ -356,7 +196,7 @@ commerce_discard_event(PG_FUNCTION_ARGS)
 	row_set_enum(changed, OUTBOX_STATUS, EVENT_DISCARDED);
 	row_update(event, changed);
 	result = row_datum(changed);
-	notify();
+	notifier_tell();
 	row_end(&work);
 	return result;
 }

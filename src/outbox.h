@@ -16,4 +16,7 @@
  */
 extern void outbox_write(Work *work, const char *event_type, int64 order_id);
 
+/* Is any event due, or its lease lapsed? Needs a snapshot. */
+extern bool outbox_has_due(void);
+
 #endif							/* COMMERCE_OUTBOX_H */

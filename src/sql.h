@@ -7,7 +7,7 @@
 
 #include "executor/spi.h"
 
-#define SQL_MAX_ARGUMENTS 3
+#define SQL_MAX_ARGUMENTS 4
 
 /* A statement whose plan is kept for the session. Every name is qualified. */
 typedef struct SqlStatement

@@ -152,6 +152,7 @@ static const struct
 	[ORDER_PAID] = {"order_status", "paid"},
 	[EVENT_AVAILABLE] = {"event_status", "available"},
 	[EVENT_RUNNING] = {"event_status", "running"},
+	[EVENT_DELIVERED] = {"event_status", "delivered"},
 	[EVENT_DEAD] = {"event_status", "dead"},
 	[EVENT_DISCARDED] = {"event_status", "discarded"},
 };

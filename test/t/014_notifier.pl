@@ -1,0 +1,136 @@
+# The background notifier tells of orders, and lives through all that a DBA does
+# to its database meanwhile.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use CommerceTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('notifier', empty => 1, conf => [
+	"shared_preload_libraries = 'commerce'", "commerce.databases = 'postgres, shop'",
+	'max_prepared_transactions = 5' ]);
+
+# The notifier's pid, waiting for one that is not $old.
+sub notifier
+{
+	my ($old, $dbname) = ($_[0] || 0, $_[1] || 'shop');
+	my $find = "FROM pg_stat_activity WHERE backend_type = 'commerce notifier'"
+		. " AND datname = '$dbname' AND pid <> $old";
+
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 $find") or return 0;
+	# It is connected; it tells from its first round on.
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 $find AND state = 'idle'") or return 0;
+	return $node->safe_psql('postgres', "SELECT pid $find");
+}
+
+sub is_gone
+{
+	my ($dbname) = @_;
+	return $node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity
+		WHERE backend_type = 'commerce notifier' AND datname = '$dbname'");
+}
+
+sub is_gone_pid
+{
+	my ($pid) = @_;
+	return $node->poll_query_until('postgres',
+		"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
+}
+
+# Who told a session that listens while it does $sql: a list of pids.
+sub told_by
+{
+	my ($sql) = @_;
+	my $output = $node->safe_psql('shop',
+		"LISTEN commerce_outbox; $sql; SELECT pg_sleep(1.5); SELECT 1;");
+	my %pids = map { $_ => 1 } $output =~ /"commerce_outbox" .* PID (\d+)/g;
+	return join ' ', sort keys %pids;
+}
+
+my $order = q(SELECT FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]'));
+my $finish = q(SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt))
+	FROM commerce.claim_events(1000));
+my $shop = q(CREATE EXTENSION commerce;
+	SELECT FROM commerce.create_user('kim', 1);
+	SELECT FROM commerce.charge_balance(1, 1000000);
+	SELECT FROM commerce.create_product('mug', 1);
+	SELECT FROM commerce.create_product_option(1, 'red', 100, 1000, 1););
+
+# A database of the list that does not exist yet.
+ok(notifier(0, 'postgres'), 'a notifier without the extension');
+$node->wait_for_log(qr/database "shop" of commerce.databases cannot be connected to/);
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+my $pid = notifier();
+ok($pid, 'a database created later gets its notifier');
+$node->safe_psql('shop', $shop);
+
+is(told_by($order), $pid, 'the notifier tells of an order');
+is($node->safe_psql('postgres', "SELECT state, backend_xmin, xact_start, backend_xid
+		FROM pg_stat_activity WHERE pid = $pid"),
+	'idle|||', 'idle, it holds no snapshot and no transaction');
+
+# What no callback announces, and what there is nothing to say about.
+is(told_by("BEGIN; $order; PREPARE TRANSACTION 'order'; COMMIT PREPARED 'order'"),
+	$pid, 'it finds the order of a prepared transaction');
+$node->safe_psql('shop', $finish);
+is(told_by("BEGIN; $order; ROLLBACK"), '', 'nobody hears of an order rolled back');
+
+# The extension goes and comes back.
+$node->safe_psql('shop', 'DROP EXTENSION commerce CASCADE');
+is(told_by('SELECT 1'), '', 'without the extension there is nothing to tell');
+$node->safe_psql('shop', $shop);
+is(told_by($order), $pid, 'it serves the extension when created again');
+
+# An error inside, and its own end.
+$node->safe_psql('shop', 'ALTER TABLE commerce.outbox RENAME TO outbox_away');
+ok(is_gone_pid($pid), 'an error inside ends it');
+$node->safe_psql('shop', 'ALTER TABLE commerce.outbox_away RENAME TO outbox');
+my $next = notifier($pid);
+is(told_by($order), $next, 'there is a new one once the cause is gone');
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($next)");
+$pid = notifier($next);
+is(told_by($order), $pid, 'a terminated one is replaced');
+
+# The interval: of many orders one notification, and no second one before its end.
+$node->safe_psql('shop', $finish);
+$node->append_conf('postgresql.conf', "commerce.notify_interval = '60s'");
+$node->reload;
+sleep 1;
+my $output = $node->safe_psql('shop',
+	'LISTEN commerce_outbox; ' . "$order; " x 20 . 'SELECT pg_sleep(2.5); SELECT 1;');
+is(scalar(() = $output =~ /Asynchronous/g), 1, 'twenty orders, one notification');
+$node->append_conf('postgresql.conf', "commerce.notify_interval = '1ms'");
+
+# The list changes.
+$node->append_conf('postgresql.conf', "commerce.databases = 'postgres'");
+$node->reload;
+ok(is_gone('shop'), 'it leaves a database that is no longer listed');
+isnt(told_by($order), '', 'whose orders then notify by themselves');
+$node->append_conf('postgresql.conf', "commerce.databases = 'postgres, shop'");
+$node->reload;
+ok(notifier(), 'and comes when listed again');
+
+# Databases go, by force or not, and come back.
+$node->safe_psql('postgres', 'DROP DATABASE shop');
+ok(is_gone('shop'), 'it does not keep a database from being dropped');
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+ok(notifier(), 'and is there for the next one of that name');
+$node->safe_psql('postgres', 'DROP DATABASE shop WITH (FORCE)');
+ok(is_gone('shop'), 'dropped by force');
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+$node->safe_psql('shop', $shop);
+ok(notifier(), 'and there again');
+
+# The server stops and crashes.
+$node->stop('fast');
+$node->start;
+isnt(notifier(), 0, 'it is there after a fast shutdown');
+$node->safe_psql('shop', $order);
+$node->stop('immediate');
+$node->start;
+is(told_by('SELECT 1'), notifier(), 'and tells of what a crash left untold');
+
+log_is_clean($node, 'no process crashed');
+done_testing();
