@@ -4,6 +4,7 @@
  */
 #include "commerce.h"
 
+#include "counter.h"
 #include "launcher.h"
 #include "notifier.h"
 #include "tables.h"
@@ -72,6 +73,7 @@ _PG_init(void)
 							NULL, &commerce_max_order_lines,
 							DEFAULT_MAX_ORDER_LINES, 1, LIMIT_MAX_ORDER_LINES,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	counter_init();
 	notifier_init();
 	launcher_init();
 	MarkGUCPrefixReserved("commerce");

@@ -36,6 +36,13 @@
 #define compat_wait_event(name) PG_WAIT_EXTENSION
 #endif
 
+/* 17 replaced pgprocno */
+#if PG_VERSION_NUM >= 170000
+#define compat_my_proc_number() ((int) MyProcNumber)
+#else
+#define compat_my_proc_number() MyProc->pgprocno
+#endif
+
 /* 18 replaced pg_attribute_noreturn() */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

@@ -2,11 +2,35 @@
  * counter.c
  *		A quantity that many take from at once: stock and coupon quota.
  *
- * A counter is the sum of its slots, rows (id, slot, level, quantity). Every
- * counter has slot 0 at level 0, and at present no other. Whoever takes waits
- * for that row's lock, then sees its latest quantity, so the last unit goes
- * to exactly one; whoever sees in a fresh snapshot that there is too little
- * does not wait.
+ * A counter is the sum of its slots, rows (id, slot, level, quantity). It has
+ * slot 0, and more of them where takers had to wait for each other.
+ *
+ * To take n:
+ *
+ * - Usually: look at the slot that is this backend's by its number. If it has
+ *   n and nobody else holds it, that is all.
+ * - Else read all slots in a fresh snapshot, whose sum is the exact committed
+ *   total. Less than n: short, told without a lock. Otherwise try every slot
+ *   that has n. If somebody holds each of those, wait for one to be let go, and
+ *   look again.
+ * - Who had to wait splits the slot it then takes from: half of the rest goes to
+ *   a child. Slot s at level L has the child s + 2^L and becomes level L + 1, so
+ *   that only who has locked the parent can make it. Thus contention itself
+ *   widens the counter, up to commerce.max_slots, and backends with different
+ *   numbers mod 2^L stop meeting.
+ * - If no slot has n, but all together do: lock all of them, ascending, until a
+ *   snapshot taken after the last lock shows no other one, and merge them into
+ *   slot 0.
+ *
+ * Waiting. A slot is locked only in the version that a snapshot showed to
+ * suffice, or not at all; so nobody holds a slot in vain, and who waits for one
+ * slot holds no other of this counter. Only who locks all of them holds some
+ * and waits for others, and of these slot 0 lets in one at a time. Hence takers
+ * of one counter never deadlock.
+ *
+ * In REPEATABLE READ and above the snapshot is the transaction's: a slot that
+ * changed since is 40001, and to tell that there is too little takes the locks
+ * of all slots, as proof that none did.
  *
  * Lock order: counters are last of all, ascending by id, slots within. The
  * hottest lock is so held shortest: from counter_hold() to the commit.
@@ -17,119 +41,426 @@
 #include "common/int.h"
 #include "counter.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
 
-#define FIRST_SLOT	Int32GetDatum(0)
+#define DEFAULT_MAX_SLOTS	64
+#define LIMIT_MAX_SLOTS		1024
 
-void
-counter_create(Work *work, TableId table, int64 id, int64 quantity)
+/* Far more than 2^level slots can be. */
+#define MAX_LEVEL			30
+
+/* All slots of a counter as a snapshot has them, ascending. */
+typedef struct Slots
+{
+	Row		  **slots;
+	int			count;
+	int			room;
+	int64		sum;
+} Slots;
+
+static int	max_slots = DEFAULT_MAX_SLOTS;
+
+/* ---- slots ---- */
+
+static void
+insert_slot(Work *work, TableId table, int64 id, int32 number, int32 level,
+			int64 quantity)
 {
 	Row		   *slot = row_new(work, table);
 
 	row_set_int64(slot, SLOTS_ID, id);
-	row_set(slot, SLOTS_SLOT, FIRST_SLOT);
-	row_set_int32(slot, SLOTS_LEVEL, 0);
+	row_set_int32(slot, SLOTS_SLOT, number);
+	row_set_int32(slot, SLOTS_LEVEL, level);
 	row_set_int64(slot, SLOTS_QUANTITY, quantity);
 	row_insert(slot);
+}
+
+static void
+update_slot(Row *slot, int32 level, int64 quantity)
+{
+	Row		   *changed = row_change(slot);
+
+	row_set_int32(changed, SLOTS_LEVEL, level);
+	row_set_int64(changed, SLOTS_QUANTITY, quantity);
+	row_update(slot, changed);
+}
+
+void
+counter_create(Work *work, TableId table, int64 id, int64 quantity)
+{
+	insert_slot(work, table, id, 0, 0, quantity);
+}
+
+/* One slot as the snapshot has it, or NULL. */
+static Row *
+find_slot(Work *work, TableId table, int64 id, int32 number)
+{
+	Datum		key[] = {Int64GetDatum(id), Int32GetDatum(number)};
+	RowScan    *scan = row_scan_begin(work, table, lengthof(key), key);
+	Row		   *slot = row_scan_next(scan);
+
+	row_scan_end(scan);
+	return slot;
+}
+
+static void
+add_slot(Slots *all, Row *slot)
+{
+	if (all->count == all->room)
+	{
+		all->room *= 2;
+		all->slots = repalloc(all->slots, all->room * sizeof(Row *));
+	}
+	all->slots[all->count++] = slot;
+	if (pg_add_s64_overflow(all->sum, row_int64(slot, SLOTS_QUANTITY),
+							&all->sum))
+		all->sum = PG_INT64_MAX;
+}
+
+static Slots
+read_slots(Work *work, TableId table, int64 id)
+{
+	Datum		key = Int64GetDatum(id);
+	RowScan    *scan = row_scan_begin(work, table, 1, &key);
+	Slots		all = {.room = 8};
+	Row		   *slot;
+
+	all.slots = palloc(all.room * sizeof(Row *));
+	while ((slot = row_scan_next(scan)) != NULL)
+		add_slot(&all, slot);
+	row_scan_end(scan);
+	return all;
+}
+
+/* The same as of now, where a snapshot can be. */
+static Slots
+read_slots_now(Work *work, TableId table, int64 id)
+{
+	if (!IsolationUsesXactSnapshot())
+		row_refresh(work);
+	return read_slots(work, table, id);
 }
 
 int64
 counter_available(Work *work, TableId table, int64 id)
 {
-	Datum		key = Int64GetDatum(id);
-	RowScan    *scan = row_scan_begin(work, table, 1, &key);
-	Row		   *slot;
-	int64		available = 0;
-
-	while ((slot = row_scan_next(scan)) != NULL)
-		available += row_int64(slot, SLOTS_QUANTITY);
-	row_scan_end(scan);
-	return available;
+	return read_slots(work, table, id).sum;
 }
 
 bool
 counter_is_short(Work *work, TableId table, int64 id, int64 quantity)
 {
-	if (counter_available(work, table, id) >= quantity)
-		return false;
-	row_refresh(work);
-	return counter_available(work, table, id) < quantity;
+	return counter_available(work, table, id) < quantity &&
+		read_slots_now(work, table, id).sum < quantity;
 }
 
-static Row *
-find_slot(Work *work, TableId table, int64 id, int64 *available)
-{
-	Row		   *slot = row_find(work, table, Int64GetDatum(id), FIRST_SLOT);
-
-	*available = slot ? row_int64(slot, SLOTS_QUANTITY) : 0;
-	return slot;
-}
+/* ---- hold ---- */
 
 /*
- * The slot, when there seems to be enough: sold out is told at once, without
- * a lock. Only a fresh snapshot has the committed total of now.
+ * This backend's slot. Slot 0 tells how many there may be: 2^level, if all
+ * were split as often; where one was not, its parent stands in.
  */
 static Row *
-find_sufficient_slot(Work *work, TableId table, int64 id, int64 quantity,
-					 int64 *available)
+find_own_slot(Work *work, TableId table, int64 id)
 {
-	Row		   *slot = find_slot(work, table, id, available);
+	Row		   *first = find_slot(work, table, id, 0);
+	int			level = first ? row_int32(first, SLOTS_LEVEL) : 0;
 
-	if (*available >= quantity)
-		return slot;
-	row_refresh(work);
-	slot = find_slot(work, table, id, available);
-	return *available >= quantity ? slot : NULL;
+	for (level = Min(level, MAX_LEVEL); level > 0; level--)
+	{
+		int32		number = compat_my_proc_number() & ((1 << level) - 1);
+		Row		   *slot;
+
+		if (number == 0)
+			break;
+		slot = find_slot(work, table, id, number);
+		if (slot != NULL)
+			return slot;
+	}
+	return first;
+}
+
+static bool
+suffices(Row *slot, const CounterHold *hold)
+{
+	return row_int64(slot, SLOTS_QUANTITY) >= hold->quantity;
+}
+
+static void
+hold_one(CounterHold *hold, Row *slot)
+{
+	hold->slots = palloc(sizeof(Row *));
+	hold->slots[0] = slot;
+	hold->slot_count = 1;
+}
+
+/* What came of a look at all slots. */
+typedef enum Outcome
+{
+	HELD,						/* one that suffices and was free */
+	BUSY,						/* those that suffice are somebody else's */
+	CHANGED,					/* the snapshot is too old already */
+	NONE_SUFFICES
+} Outcome;
+
+/* Hold any slot that suffices and is free; *busy is one that is not. */
+static Outcome
+hold_free_slot(const Slots *all, CounterHold *hold, int32 *busy)
+{
+	Outcome		outcome = NONE_SUFFICES;
+
+	for (int i = 0; i < all->count; i++)
+	{
+		Row		   *slot = all->slots[(i + compat_my_proc_number()) % all->count];
+		int32		number = row_int32(slot, SLOTS_SLOT);
+		bool		is_busy;
+
+		if (!suffices(slot, hold))
+			continue;
+		if (row_lock_unchanged(slot, false, &is_busy))
+		{
+			hold_one(hold, slot);
+			return HELD;
+		}
+		if (is_busy && outcome != BUSY)
+		{
+			*busy = number;
+			outcome = BUSY;
+		}
+		else if (outcome == NONE_SUFFICES)
+			outcome = CHANGED;
+	}
+	return outcome;
+}
+
+/* Are these the slots of before, none more and none less? */
+static bool
+same_slots(const Slots *all, const Slots *before)
+{
+	if (all->count != before->count)
+		return false;
+	for (int i = 0; i < all->count; i++)
+		if (row_int32(all->slots[i], SLOTS_SLOT) !=
+			row_int32(before->slots[i], SLOTS_SLOT))
+			return false;
+	return true;
+}
+
+/* Lock all slots; what they sum up to is then exact. */
+static Slots
+lock_all(Work *work, TableId table, int64 id)
+{
+	Slots		locked = {0};
+
+	for (;;)
+	{
+		Slots		all = read_slots_now(work, table, id);
+		bool		is_all = same_slots(&all, &locked);
+
+		if (is_all)
+			return all;
+		locked.count = 0;
+		for (int i = 0; i < all.count; i++)
+			if (row_lock_found(all.slots[i]))
+				locked.count++;
+		CHECK_FOR_INTERRUPTS();
+		if (locked.count == all.count)
+			locked = all;
+	}
+}
+
+/* Hold all slots, if there is enough in them together. */
+static bool
+hold_all(Work *work, TableId table, int64 id, CounterHold *hold,
+		 int64 *available)
+{
+	Slots		all = lock_all(work, table, id);
+
+	hold->slots = all.slots;
+	hold->slot_count = all.count;
+	*available = all.sum;
+	return all.sum >= hold->quantity;
+}
+
+/* Wait for who holds that slot, without locking it unless they gave up. */
+static bool
+wait_for_slot(Work *work, TableId table, int64 id, int32 number,
+			  CounterHold *hold)
+{
+	Row		   *slot = find_slot(work, table, id, number);
+	bool		is_busy;
+
+	hold->waited = true;
+	if (slot == NULL || !row_lock_unchanged(slot, true, &is_busy))
+		return false;
+	hold_one(hold, slot);
+	return true;
 }
 
 bool
 counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 			 CounterHold *hold, int64 *available)
 {
+	Row		   *own = find_own_slot(work, table, id);
+	bool		is_busy;
+
+	memset(hold, 0, sizeof(CounterHold));
 	hold->quantity = quantity;
-	for (;;)
+	*available = quantity;
+	if (own != NULL && suffices(own, hold) &&
+		row_lock_unchanged(own, false, &is_busy))
 	{
-		/* In REPEATABLE READ and above the lock tells what is newer. */
-		hold->slot = IsolationUsesXactSnapshot() ?
-			find_slot(work, table, id, available) :
-			find_sufficient_slot(work, table, id, quantity, available);
-		if (hold->slot == NULL)
-			return false;
-		if (row_lock_found(hold->slot))
-			break;
-		CHECK_FOR_INTERRUPTS();
-		row_refresh(work);
+		hold_one(hold, own);
+		return true;
 	}
 
-	*available = row_int64(hold->slot, SLOTS_QUANTITY);
-	return *available >= quantity;
+	for (;;)
+	{
+		Slots		all = read_slots_now(work, table, id);
+		int32		busy;
+
+		*available = all.sum;
+		if (all.sum < quantity && !IsolationUsesXactSnapshot())
+			return false;
+		switch (hold_free_slot(&all, hold, &busy))
+		{
+			case HELD:
+				return true;
+			case BUSY:
+				if (wait_for_slot(work, table, id, busy, hold))
+					return true;
+				break;
+			case CHANGED:
+				break;
+			case NONE_SUFFICES:
+				return hold_all(work, table, id, hold, available);
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* ---- take and give ---- */
+
+/* Take from one slot, and split it if that had to be waited for. */
+static void
+take_from_one(CounterHold *hold)
+{
+	Row		   *slot = hold->slots[0];
+	int32		level = row_int32(slot, SLOTS_LEVEL);
+	int32		number = row_int32(slot, SLOTS_SLOT);
+	int64		rest = row_int64(slot, SLOTS_QUANTITY) - hold->quantity;
+	int64		half = rest / 2;
+
+	/* A half that is too small for another one like us would help nobody. */
+	if (hold->waited && level < MAX_LEVEL && half >= hold->quantity &&
+		number + (1 << level) < max_slots)
+	{
+		level++;
+		insert_slot(slot->work, slot->table, row_int64(slot, SLOTS_ID),
+					number + (1 << (level - 1)), level, half);
+		rest -= half;
+	}
+	update_slot(slot, level, rest);
+}
+
+/* All slots are ours: leave one, with that much. */
+static void
+merge(Row **slots, int count, int64 quantity)
+{
+	update_slot(slots[0], 0, quantity);
+	for (int i = 1; i < count; i++)
+		row_delete(slots[i]);
+}
+
+static int64
+sum_of(const CounterHold *hold)
+{
+	int64		sum = 0;
+
+	for (int i = 0; i < hold->slot_count; i++)
+		sum += row_int64(hold->slots[i], SLOTS_QUANTITY);
+	return sum;
 }
 
 void
 counter_take(CounterHold *hold)
 {
-	Row		   *changed = row_change(hold->slot);
+	if (hold->slot_count == 1)
+		take_from_one(hold);
+	else
+		merge(hold->slots, hold->slot_count, sum_of(hold) - hold->quantity);
+}
 
-	row_set_int64(changed, SLOTS_QUANTITY,
-				  row_int64(hold->slot, SLOTS_QUANTITY) - hold->quantity);
-	row_update(hold->slot, changed);
+/* Lock slots, ascending, until somebody else's; how many. */
+static int
+lock_free_slots(const Slots *all)
+{
+	int			count = 0;
+	bool		is_busy;
+
+	while (count < all->count &&
+		   row_lock_unchanged(all->slots[count], false, &is_busy))
+		count++;
+	return count;
+}
+
+/* Hold any slot, whatever is in it. */
+static bool
+hold_any_slot(Work *work, TableId table, int64 id, const Slots *all,
+			  CounterHold *hold)
+{
+	int32		busy;
+
+	switch (hold_free_slot(all, hold, &busy))
+	{
+		case HELD:
+			return true;
+		case BUSY:
+			return wait_for_slot(work, table, id, busy, hold);
+		default:
+			return false;
+	}
 }
 
 bool
 counter_give(Work *work, TableId table, int64 id, int64 quantity)
 {
-	Row		   *slot = row_lock(work, table, Int64GetDatum(id), FIRST_SLOT);
-	Row		   *changed;
-	int64		sum;
+	for (;;)
+	{
+		Slots		all = read_slots_now(work, table, id);
+		CounterHold hold = {0};
+		int64		sum;
 
-	if (slot == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("counter " INT64_FORMAT " in table \"%s\" has no slot",
-						id, table_name(table))));
-	if (pg_add_s64_overflow(row_int64(slot, SLOTS_QUANTITY), quantity, &sum))
-		return false;
-	changed = row_change(slot);
-	row_set_int64(changed, SLOTS_QUANTITY, sum);
-	row_update(slot, changed);
-	return true;
+		if (all.count == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("counter " INT64_FORMAT " in table \"%s\" has no slot",
+							id, table_name(table))));
+		if (pg_add_s64_overflow(all.sum, quantity, &sum))
+			return false;
+
+		if (lock_free_slots(&all) == all.count)
+		{
+			merge(all.slots, all.count, sum);
+			return true;
+		}
+		if (hold_any_slot(work, table, id, &all, &hold))
+		{
+			update_slot(hold.slots[0], row_int32(hold.slots[0], SLOTS_LEVEL),
+						row_int64(hold.slots[0], SLOTS_QUANTITY) + quantity);
+			return true;
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+counter_init(void)
+{
+	DefineCustomIntVariable("commerce.max_slots",
+							"Most slots of one striped counter.",
+							NULL, &max_slots,
+							DEFAULT_MAX_SLOTS, 1, LIMIT_MAX_SLOTS,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 }

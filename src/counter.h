@@ -10,8 +10,10 @@
 /* What counter_hold() found and locked, for counter_take(). */
 typedef struct CounterHold
 {
-	Row		   *slot;
+	Row		  **slots;			/* one that suffices, or all */
+	int			slot_count;
 	int64		quantity;
+	bool		waited;			/* for somebody who took from the same slot */
 } CounterHold;
 
 /* Make the counter id in a table of slots. */
@@ -41,7 +43,13 @@ extern bool counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 /* Take what was held. */
 extern void counter_take(CounterHold *hold);
 
-/* Add quantity; false, and nothing done, if that passes 2^63-1. */
+/*
+ * Add quantity; false, and nothing done, if that passes 2^63-1. Where nobody
+ * is taking, the counter goes back to one slot.
+ */
 extern bool counter_give(Work *work, TableId table, int64 id, int64 quantity);
+
+/* The setting. */
+extern void counter_init(void);
 
 #endif							/* COMMERCE_COUNTER_H */

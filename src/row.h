@@ -82,6 +82,13 @@ extern Row *row_get(Work *work, TableId table,...);
  */
 extern bool row_lock_found(Row *row);
 
+/*
+ * Lock a row that a scan found, unless it has changed since, which is 40001 in
+ * REPEATABLE READ and above. If somebody holds it: wait for them, or else set
+ * *is_busy. False: nothing is locked, and the row is of no use any more.
+ */
+extern bool row_lock_unchanged(Row *row, bool waits, bool *is_busy);
+
 /* The highest row, by the index on exactly these columns, under a prefix. */
 extern Row *row_last(Work *work, TableId table, int column_count,
 					 const AttrNumber *columns, int prefix_count,
@@ -116,6 +123,9 @@ extern bool row_insert_if_absent_by(Row *row, int column_count,
 
 /* Write changed, which row_change() made from locked. */
 extern void row_update(Row *locked, Row *changed);
+
+/* Delete a locked row. */
+extern void row_delete(Row *locked);
 
 /* The row as a composite Datum in the caller's memory. */
 extern Datum row_datum(Row *row);

@@ -250,36 +250,39 @@ key_unchanged(Row *row, const Datum *key)
 	return true;
 }
 
-bool
-row_lock_found(Row *row)
+/*
+ * Lock the version that a probe found, or with FIND_LAST_VERSION in flags the
+ * latest one; the row then has its values. A row that we may not lock because
+ * somebody changed it is 40001 in REPEATABLE READ and above.
+ */
+static TM_Result
+lock_tuple(Row *row, LockWaitPolicy wait, uint8 flags, bool *traversed)
 {
-	Datum		key[MAX_KEYS];
 	Relation	rel = row_open_for_write(row->work, row->table)->rel;
 	ItemPointerData tid = row->slot->tts_tid;
-	uint8		flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
 	TM_FailureData failure;
 	TM_Result	result;
 
-	for (int i = 0; i < table_key_count(row->table); i++)
-		key[i] = row_value(row, i + 1);
-	if (!IsolationUsesXactSnapshot())
-		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
-
 	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), row->slot,
 							  GetCurrentCommandId(false),
-							  LockTupleNoKeyExclusive, LockWaitBlock, flags,
+							  LockTupleNoKeyExclusive, wait,
+							  flags | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
 							  &failure);
+	*traversed = failure.traversed;
 	switch (result)
 	{
 		case TM_Ok:
 			ExecMaterializeSlot(row->slot);
-			return !failure.traversed || key_unchanged(row, key);
+			break;
 
 		case TM_Updated:
 		case TM_Deleted:
 			if (IsolationUsesXactSnapshot())
 				row_serialization_failure();
-			return false;
+			break;
+
+		case TM_WouldBlock:
+			break;
 
 		case TM_SelfModified:
 		case TM_Invisible:
@@ -292,7 +295,32 @@ row_lock_found(Row *row)
 		default:
 			elog(ERROR, "unexpected table_tuple_lock status: %u", result);
 	}
-	return false;
+	return result;
+}
+
+bool
+row_lock_found(Row *row)
+{
+	Datum		key[MAX_KEYS];
+	uint8		flags = IsolationUsesXactSnapshot() ? 0 :
+		TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	bool		traversed;
+
+	for (int i = 0; i < table_key_count(row->table); i++)
+		key[i] = row_value(row, i + 1);
+	return lock_tuple(row, LockWaitBlock, flags, &traversed) == TM_Ok &&
+		(!traversed || key_unchanged(row, key));
+}
+
+bool
+row_lock_unchanged(Row *row, bool waits, bool *is_busy)
+{
+	bool		traversed;
+	TM_Result	result = lock_tuple(row, waits ? LockWaitBlock : LockWaitSkip,
+									0, &traversed);
+
+	*is_busy = result == TM_WouldBlock;
+	return result == TM_Ok;
 }
 
 static Row *

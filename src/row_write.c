@@ -1,6 +1,6 @@
 /*
  * row_write.c
- *		Insert and update rows; row.c says by which rules.
+ *		Insert, update and delete rows; row.c says by which rules.
  */
 #include "commerce.h"
 
@@ -132,6 +132,15 @@ row_update(Row *locked, Row *changed)
 	ExecSimpleRelationUpdate(result, work->estate, &work->epqstate,
 							 locked->slot, changed->slot);
 	check_written(changed);
+}
+
+void
+row_delete(Row *locked)
+{
+	Work	   *work = locked->work;
+
+	ExecSimpleRelationDelete(work->tables[locked->table].result, work->estate,
+							 &work->epqstate, locked->slot);
 }
 
 /*
