@@ -256,17 +256,16 @@ lock_all(Work *work, TableId table, int64 id)
 	for (;;)
 	{
 		Slots		all = read_slots_now(work, table, id);
-		bool		is_all = same_slots(&all, &locked);
+		bool		is_gone = false;
 
-		if (is_all)
+		if (same_slots(&all, &locked))
 			return all;
-		locked.count = 0;
 		for (int i = 0; i < all.count; i++)
-			if (row_lock_found(all.slots[i]))
-				locked.count++;
-		CHECK_FOR_INTERRUPTS();
-		if (locked.count == all.count)
+			if (!row_lock_found(all.slots[i]))
+				is_gone = true;
+		if (!is_gone)
 			locked = all;
+		CHECK_FOR_INTERRUPTS();
 	}
 }
 

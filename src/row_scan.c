@@ -253,7 +253,9 @@ key_unchanged(Row *row, const Datum *key)
 /*
  * Lock the version that a probe found, or with FIND_LAST_VERSION in flags the
  * latest one; the row then has its values. A row that we may not lock because
- * somebody changed it is 40001 in REPEATABLE READ and above.
+ * somebody changed it is 40001 in REPEATABLE READ and above. Without flags a
+ * row that is not locked in the end is not locked at all: LOCK_UPDATE_IN_PROGRESS
+ * would lock the versions that come after the one asked for.
  */
 static TM_Result
 lock_tuple(Row *row, LockWaitPolicy wait, uint8 flags, bool *traversed)
@@ -265,9 +267,7 @@ lock_tuple(Row *row, LockWaitPolicy wait, uint8 flags, bool *traversed)
 
 	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), row->slot,
 							  GetCurrentCommandId(false),
-							  LockTupleNoKeyExclusive, wait,
-							  flags | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
-							  &failure);
+							  LockTupleNoKeyExclusive, wait, flags, &failure);
 	*traversed = failure.traversed;
 	switch (result)
 	{
@@ -302,10 +302,11 @@ bool
 row_lock_found(Row *row)
 {
 	Datum		key[MAX_KEYS];
-	uint8		flags = IsolationUsesXactSnapshot() ? 0 :
-		TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	uint8		flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
 	bool		traversed;
 
+	if (!IsolationUsesXactSnapshot())
+		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
 	for (int i = 0; i < table_key_count(row->table); i++)
 		key[i] = row_value(row, i + 1);
 	return lock_tuple(row, LockWaitBlock, flags, &traversed) == TM_Ok &&
