@@ -5,7 +5,8 @@
 #   make test, demo, bench      on a throw-away server of their own; these need nothing
 #                               but make beforehand: see test/packages.sh
 #
-# PG_CONFIG=/path/to/pg_config chooses the PostgreSQL to build for.
+# PG_CONFIG=/path/to/pg_config chooses the PostgreSQL to build for; RELAY=no leaves
+# out commerce_relay, the program that transmits events, and needs no libcurl.
 
 EXTENSION = commerce
 DATA = $(wildcard sql/commerce--*.sql)
@@ -16,7 +17,13 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 # -MMD -MP: PGXS on Debian does not track header dependencies.
 PG_CPPFLAGS = -isystem $(includedir_server)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -MMD -MP
-EXTRA_CLEAN = src/*.d
+EXTRA_CLEAN = src/*.d src/relay/*.d src/relay/*.o $(RELAY_PROGRAM)
+
+# The program shares nothing with the extension but the version. Its rules are
+# here, since PGXS builds either a module or a program.
+RELAY_PROGRAM = src/relay/commerce_relay
+RELAY_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/relay/*.c)))
+RELAY_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
 
 # Results are in expected/, found because there is no --outputdir. PGXS gives
 # isolation tests one, so they need it taken back.
@@ -36,6 +43,37 @@ PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 ifneq ($(PGXS),)
 include $(PGXS)
 -include $(OBJS:.o=.d)
+ifneq ($(RELAY),no)
+-include $(RELAY_OBJS:.o=.d)
+
+all: $(RELAY_PROGRAM)
+install: install-relay
+uninstall: uninstall-relay
+
+$(RELAY_PROGRAM): $(RELAY_OBJS)
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LDFLAGS_EX) -L$(libdir) -lpq -lcurl -lcrypto -o $@
+
+$(RELAY_OBJS): %.o: %.c commerce.control | relay-headers
+	$(CC) $(CFLAGS) -Wshadow -DCOMMERCE_VERSION='"$(RELAY_VERSION)"' \
+		-I$(includedir) -c $< -o $@
+
+relay-headers:
+	@for header in libpq-fe.h curl/curl.h openssl/evp.h; do \
+		echo "#include <$$header>" | $(CC) -I$(includedir) -E - >/dev/null 2>&1 || { \
+		echo "commerce_relay needs $$header: install libpq's, libcurl's and OpenSSL's headers" \
+			"(Debian: libpq-dev libcurl4-openssl-dev libssl-dev)," \
+			"or build the extension alone: make RELAY=no" >&2; exit 1; }; \
+	done
+
+install-relay: $(RELAY_PROGRAM)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) $(RELAY_PROGRAM) '$(DESTDIR)$(bindir)/'
+
+uninstall-relay:
+	rm -f '$(DESTDIR)$(bindir)/commerce_relay'
+
+.PHONY: relay-headers install-relay uninstall-relay
+endif
 else
 all install uninstall installcheck clean:
 	@echo "$(PG_CONFIG) knows no PGXS: install PostgreSQL's server headers" \
@@ -44,7 +82,8 @@ endif
 
 demo:
 	@test/packages.sh
-	@test/server.sh test/demo/run.sh
+	@test/server.sh -c shared_preload_libraries=commerce -c commerce.databases=postgres \
+		test/demo/run.sh
 
 test:
 	@test/packages.sh test

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: packages.sh [test]
+# Installs the Debian packages that are missing: packages.sh [test | bench]
 #
 # With all of them there it does nothing and needs no network. It looks for the
 # files themselves, so that a PostgreSQL from elsewhere (PG_CONFIG) counts too.
@@ -10,10 +10,12 @@ pgxs=$("$pg_config" --pgxs 2>/dev/null) || pgxs=
 if [ -f "$pgxs" ]; then
 	major=$("$pg_config" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 	bindir=$("$pg_config" --bindir)
+	includedir=$("$pg_config" --includedir)
 	sharedir=$("$pg_config" --sharedir)
 else
 	major=15
 	bindir=/usr/lib/postgresql/15/bin
+	includedir=/usr/include/postgresql
 	sharedir=/usr/share/postgresql/15
 fi
 
@@ -24,16 +26,26 @@ need() # PACKAGE COMMAND...: the package is missing unless the command succeeds
 	shift
 	"$@" >/dev/null 2>&1 || missing="$missing $package"
 }
+has_header() { echo "#include <$1>" | gcc -E -; }
+has_program() { PATH=$PATH:/usr/sbin command -v "$1"; }
 
 need make command -v make
 need gcc command -v gcc
 need libc6-dev test -f /usr/include/stdio.h
 need "postgresql-server-dev-$major" test -f "$pgxs"
 need "postgresql-$major" test -x "$bindir/postgres"
+need libpq-dev test -f "$includedir/libpq-fe.h"
+need libcurl4-openssl-dev has_header curl/curl.h
+need libssl-dev has_header openssl/evp.h
+need perl command -v prove
 if [ "${1:-}" = test ]; then
-	need perl command -v prove
 	need libipc-run-perl perl -MIPC::Run -e 1
 	need "postgresql-$major-pgtap" test -f "$sharedir/extension/pgtap.control"
+	need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
+	need openssl command -v openssl
+	need pgbouncer has_program pgbouncer
+elif [ "${1:-}" = bench ]; then
+	need nginx-light has_program nginx
 fi
 [ -n "$missing" ] || exit 0
 
@@ -58,9 +70,23 @@ install_packages()
 		>"$log" 2>&1 </dev/null || { cat "$log" >&2; exit 1; }
 }
 
+# The program alone: its service neither starts now nor with the machine.
+install_without_service() # PACKAGE SERVICE
+{
+	if [ ! -e "$policy" ]; then
+		no_start=1
+		printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+		$as_root chmod 755 "$policy"
+	fi
+	install_packages "$1"
+	$as_root update-rc.d "$2" disable >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+}
+
 log=$(mktemp)
 no_cluster_dir=/etc/postgresql-common/createcluster.d
 no_cluster=$no_cluster_dir/commerce-no-main-cluster.conf
+policy=/usr/sbin/policy-rc.d # what asks before a new service starts
+no_start= # 1: the policy is ours
 clean_up()
 {
 	rm -f "$log"
@@ -68,6 +94,7 @@ clean_up()
 		$as_root rm -f "$no_cluster"
 		$as_root rmdir "$no_cluster_dir" 2>/dev/null || :
 	fi
+	[ -z "$no_start" ] || $as_root rm -f "$policy"
 }
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -82,4 +109,6 @@ case " $missing " in *" postgresql-$major "*)
 	$as_root mkdir -p "$no_cluster_dir"
 	echo "create_main_cluster = false" | $as_root tee "$no_cluster" >/dev/null
 esac
+case " $missing " in *" pgbouncer "*) install_without_service pgbouncer pgbouncer ;; esac
+case " $missing " in *" nginx-light "*) install_without_service nginx-light nginx ;; esac
 install_packages $missing

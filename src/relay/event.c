@@ -1,0 +1,80 @@
+/*
+ * event.c
+ *		A claimed event on its way through the relay, and lists of them.
+ */
+#include "event.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "memory.h"
+
+Event *
+event_new(const char *payload, size_t length)
+{
+	Event	   *event = memory_new(sizeof(Event) + length + 1);
+
+	memcpy(event->payload, payload, length);
+	event->payload_length = length;
+	return event;
+}
+
+void
+event_free(Event *event)
+{
+	free(event->error);
+	free(event);
+}
+
+void
+event_fail(Event *event, const char *format, ...)
+{
+	char		error[ERROR_SIZE];
+	va_list		arguments;
+
+	if (event->error != NULL)
+		return;
+	va_start(arguments, format);
+	vsnprintf(error, sizeof(error), format, arguments);
+	va_end(arguments);
+	event->error = memory_copy(error);
+}
+
+void
+event_append(EventList *list, Event *event)
+{
+	event->previous = list->last;
+	event->next = NULL;
+	if (list->last != NULL)
+		list->last->next = event;
+	else
+		list->first = event;
+	list->last = event;
+	list->count++;
+}
+
+void
+event_remove(EventList *list, Event *event)
+{
+	if (event->previous != NULL)
+		event->previous->next = event->next;
+	else
+		list->first = event->next;
+	if (event->next != NULL)
+		event->next->previous = event->previous;
+	else
+		list->last = event->previous;
+	list->count--;
+}
+
+void
+event_free_first(EventList *list, int count)
+{
+	while (count-- > 0)
+	{
+		Event	   *event = list->first;
+
+		event_remove(list, event);
+		event_free(event);
+	}
+}

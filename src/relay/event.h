@@ -1,0 +1,52 @@
+/*
+ * event.h
+ *		A claimed event on its way through the relay, and lists of them.
+ *
+ * An event is in exactly one list at a time: queued, in flight, delivered (to be
+ * acked) or failed (to be reported).
+ */
+#ifndef RELAY_EVENT_H
+#define RELAY_EVENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ERROR_SIZE		512
+
+typedef struct Event
+{
+	struct Event *previous;
+	struct Event *next;
+	int64_t		event_id;
+	int64_t		order_id;
+	int			attempt;
+	int64_t		occurred_us;	/* on the monotonic clock, may be negative */
+	int64_t		lease_end_us;
+	int64_t		started_us;		/* when its delivery began */
+	char	   *error;			/* why its delivery failed; NULL: it did not */
+	int			retry_after_s;	/* what the endpoint asked for; 0: nothing */
+	size_t		payload_length;
+	char		payload[];		/* and a zero byte */
+} Event;
+
+typedef struct EventList
+{
+	Event	   *first;
+	Event	   *last;
+	int			count;
+} EventList;
+
+extern Event *event_new(const char *payload, size_t length);
+extern void event_free(Event *event);
+
+/* Note a failure; the first error of an event is the one that counts. */
+extern void event_fail(Event *event, const char *format, ...)
+			__attribute__((format(printf, 2, 3)));
+
+extern void event_append(EventList *list, Event *event);
+extern void event_remove(EventList *list, Event *event);
+
+/* Free the first so many events of the list. */
+extern void event_free_first(EventList *list, int count);
+
+#endif

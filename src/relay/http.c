@@ -1,0 +1,309 @@
+/*
+ * http.c
+ *		Delivery of events by HTTP requests, many at a time.
+ *
+ * A request has a slot: an easy handle, set up once and used again, so that
+ * libcurl keeps connections open from one event to the next, and the memory that
+ * belongs to the request. The body is the event's payload, sent from where it is.
+ *
+ * Only an answer that came in full counts as one. No redirect is followed: the
+ * endpoint that was named gets the data, or nobody.
+ */
+#include "http.h"
+
+#include <stdio.h>
+
+#include "clock.h"
+#include "memory.h"
+#include "text.h"
+
+#define BODY_KEPT			200
+#define RETRY_AFTER_MAX_S	(12 * 3600)
+/* Answers are short; the default of 16 kB would be taken per slot. */
+#define RECEIVE_BUFFER		2048
+
+/* The headers that change with each event; two that do not follow in the list. */
+typedef enum SlotHeader
+{
+	HEADER_ID,
+	HEADER_TIMESTAMP,
+	HEADER_SIGNATURE,
+	HEADER_COUNT
+} SlotHeader;
+
+typedef struct Slot
+{
+	struct Slot *next_free;
+	CURL	   *easy;
+	Event	   *event;
+	struct curl_slist headers[HEADER_COUNT];
+	char		header[HEADER_COUNT][24 + SIGNATURE_SIZE];
+	char		error[CURL_ERROR_SIZE];
+	size_t		body_length;
+	char		body[BODY_KEPT];
+} Slot;
+
+struct Http
+{
+	CURLM	   *multi;
+	const Options *options;
+	const Secrets *secrets;
+	struct curl_slist *common_headers;
+	Slot	   *slots;
+	Slot	   *free;			/* the last used first: its connection is warm */
+	bool		gone;
+};
+
+static size_t
+keep_body(char *data, size_t size, size_t count, void *argument)
+{
+	Slot	   *slot = argument;
+	size_t		length = size * count;
+	size_t		room = BODY_KEPT - slot->body_length;
+	size_t		kept = length < room ? length : room;
+
+	memcpy(slot->body + slot->body_length, data, kept);
+	slot->body_length += kept;
+	return length;
+}
+
+static void
+set_up_slot(const Http *http, Slot *slot)
+{
+	CURL	   *easy = memory_check(curl_easy_init());
+
+	slot->easy = easy;
+	for (int i = 0; i < HEADER_COUNT; i++)
+	{
+		slot->headers[i].data = slot->header[i];
+		slot->headers[i].next = i + 1 < HEADER_COUNT ?
+			&slot->headers[i + 1] : http->common_headers;
+	}
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long) RECEIVE_BUFFER);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, slot->headers);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, PROGRAM "/" COMMERCE_VERSION);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+					 (long) (http->options->timeout_us / US_PER_MS));
+	/* Over TLS wait for the first connection: it may turn out to take them all. */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
+					 strncmp(http->options->shown_url, "https:", 6) == 0 ? 1L : 0L);
+	if (http->options->ca_file != NULL)
+	{
+		curl_easy_setopt(easy, CURLOPT_CAINFO, http->options->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
+	/* Last, since this one takes memory. */
+	if (curl_easy_setopt(easy, CURLOPT_URL, http->options->url) != CURLE_OK)
+		memory_check(NULL);
+}
+
+Http *
+http_new(CURLM *multi, const Options *options, const Secrets *secrets)
+{
+	Http	   *http = memory_new(sizeof(Http));
+	/* No value: libcurl is not to ask for leave before a long body. */
+	static const char *const common[] = {
+		"Content-Type: application/json", "Expect:"
+	};
+
+	http->multi = multi;
+	http->options = options;
+	http->secrets = secrets;
+	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		http->common_headers =
+			memory_check(curl_slist_append(http->common_headers, common[i]));
+	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long) options->concurrency);
+
+	http->slots = memory_new(sizeof(Slot) * (size_t) options->concurrency);
+	for (int i = options->concurrency - 1; i >= 0; i--)
+	{
+		http->slots[i].next_free = http->free;
+		http->free = &http->slots[i];
+	}
+	return http;
+}
+
+void
+http_free(Http *http)
+{
+	for (int i = 0; i < http->options->concurrency; i++)
+	{
+		Slot	   *slot = &http->slots[i];
+
+		if (slot->event != NULL)
+			curl_multi_remove_handle(http->multi, slot->easy);
+		curl_easy_cleanup(slot->easy);
+	}
+	curl_slist_free_all(http->common_headers);
+	free(http->slots);
+	free(http);
+}
+
+/* ---- the request ---- */
+
+static void
+write_headers(const Http *http, Slot *slot)
+{
+	const Event *event = slot->event;
+	int64_t		timestamp = time(NULL);
+	char		id[24];
+	char		signature[SIGNATURE_SIZE];
+
+	snprintf(id, sizeof(id), "%lld", (long long) event->event_id);
+	/* Without a signature the endpoint refuses the event, and it fails. */
+	if (!signature_sign(http->secrets->secret, http->secrets->count, id, timestamp,
+						event->payload, event->payload_length, signature))
+		signature[0] = '\0';
+	snprintf(slot->header[HEADER_ID], sizeof(slot->header[0]), "webhook-id: %s", id);
+	snprintf(slot->header[HEADER_TIMESTAMP], sizeof(slot->header[0]),
+			 "webhook-timestamp: %lld", (long long) timestamp);
+	snprintf(slot->header[HEADER_SIGNATURE], sizeof(slot->header[0]),
+			 "webhook-signature: %s", signature);
+}
+
+void
+http_start(Http *http, Event *event)
+{
+	Slot	   *slot = http->free;
+
+	http->free = slot->next_free;
+	if (slot->easy == NULL)
+		set_up_slot(http, slot);
+	slot->event = event;
+	slot->error[0] = '\0';
+	slot->body_length = 0;
+	write_headers(http, slot);
+	curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, (char *) event->payload);
+	curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+					 (curl_off_t) event->payload_length);
+	if (curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK)
+		memory_check(NULL);
+}
+
+/* ---- the answer ---- */
+
+/*
+ * The seconds that the header Retry-After asks for: a number of them or a date. 0
+ * if there is none, it is not valid, or it is not in the future: the usual delay
+ * holds then, lest all attempts be spent at once.
+ */
+static int
+retry_after_s(CURL *easy)
+{
+	struct curl_header *header;
+	size_t		digits;
+	int64_t		seconds;
+
+	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return 0;
+	digits = strspn(header->value, "0123456789");
+	if (digits > 0 && header->value[digits] == '\0')
+		seconds = digits < 10 ? atoll(header->value) : RETRY_AFTER_MAX_S;
+	else
+	{
+		time_t		date = curl_getdate(header->value, NULL);
+
+		seconds = date != -1 ? (int64_t) date - time(NULL) : 0;
+	}
+	if (seconds > RETRY_AFTER_MAX_S)
+		seconds = RETRY_AFTER_MAX_S;
+	return seconds > 0 ? (int) seconds : 0;
+}
+
+/*
+ * Over HTTP/2 an endpoint that does not care for the rest of the request resets
+ * the stream after its answer. For libcurl that is an error, even if the answer
+ * is complete.
+ */
+static bool
+came_in_full(CURL *easy, CURLcode code)
+{
+	curl_off_t	expected = -1;
+	curl_off_t	received = 0;
+
+	if (code != CURLE_HTTP2_STREAM)
+		return code == CURLE_OK;
+	curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
+	curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+	return expected >= 0 && received == expected;
+}
+
+static void
+judge_answer(Http *http, Slot *slot)
+{
+	Event	   *event = slot->event;
+	char		body[BODY_KEPT + 1];
+	long		status = 0;
+
+	curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200 && status <= 299)
+		return;
+	text_printable(body, sizeof(body), slot->body, slot->body_length);
+	if (status >= 300 && status <= 399)
+		event_fail(event, "HTTP %ld: redirects are not followed", status);
+	else
+		event_fail(event, "HTTP %ld%s%s", status, body[0] != '\0' ? ": " : "", body);
+	event->retry_after_s = retry_after_s(slot->easy);
+	if (status == 410)
+		http->gone = true;
+}
+
+static void
+judge_failure(Slot *slot, CURLcode code)
+{
+	const char *message = slot->error[0] != '\0' ?
+		slot->error : curl_easy_strerror(code);
+	char		printable[CURL_ERROR_SIZE];
+
+	text_printable(printable, sizeof(printable), message, strlen(message));
+	event_fail(slot->event, "%s%s",
+			   code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+			   code == CURLE_COULDNT_RESOLVE_PROXY ? "could not connect: " : "",
+			   printable);
+}
+
+Event *
+http_take_finished(Http *http)
+{
+	CURLMsg    *message;
+	int			left;
+
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL)
+	{
+		CURLcode	code = message->data.result;
+		CURL	   *easy = message->easy_handle;
+		char	   *private = NULL;
+		Slot	   *slot;
+		Event	   *event;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+		slot = (Slot *) private;
+		event = slot->event;
+		if (came_in_full(easy, code))
+			judge_answer(http, slot);
+		else
+			judge_failure(slot, code);
+		curl_multi_remove_handle(http->multi, easy);
+		slot->event = NULL;
+		slot->next_free = http->free;
+		http->free = slot;
+		return event;
+	}
+	return NULL;
+}
+
+bool
+http_is_gone(const Http *http)
+{
+	return http->gone;
+}

@@ -1,0 +1,33 @@
+/*
+ * http.h
+ *		Delivery of events by HTTP requests, many at a time.
+ */
+#ifndef RELAY_HTTP_H
+#define RELAY_HTTP_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "event.h"
+#include "options.h"
+#include "secrets.h"
+
+typedef struct Http Http;
+
+/* The options and secrets are looked at with each request. */
+extern Http *http_new(CURLM *multi, const Options *options, const Secrets *secrets);
+extern void http_free(Http *http);
+
+/* Start a request; at most options->concurrency may be unfinished. */
+extern void http_start(Http *http, Event *event);
+
+/*
+ * The next event whose request ended since the last call, or NULL. It has an
+ * error unless it was delivered.
+ */
+extern Event *http_take_finished(Http *http);
+
+/* The endpoint answered that it is gone for good. */
+extern bool http_is_gone(const Http *http);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * main.c
+ *		commerce_relay: transmits the events of a commerce database.
+ *
+ * Start and signals; the work is in relay.c. --help says what the program does.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exits.h"
+#include "memory.h"
+#include "options.h"
+#include "relay.h"
+#include "secrets.h"
+
+/* The handler writes each signal's number, the loop reads it and polls for it. */
+static int	signal_pipe[2];
+
+static void
+on_signal(int number)
+{
+	static volatile sig_atomic_t stops = 0;
+	int			saved_errno = errno;
+	char		byte = (char) number;
+
+	if (number != SIGHUP && stops++ > 0)
+		_exit(128 + number);
+	/* A full pipe holds plenty of signals to react to. */
+	if (write(signal_pipe[1], &byte, 1) < 0)
+		errno = 0;
+	errno = saved_errno;
+}
+
+static void
+catch_signals(void)
+{
+	static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal,.sa_flags = SA_RESTART};
+
+	if (pipe(signal_pipe) != 0)
+		memory_check(NULL);
+	for (int i = 0; i < 2; i++)
+	{
+		fcntl(signal_pipe[i], F_SETFD, FD_CLOEXEC);
+		fcntl(signal_pipe[i], F_SETFL, O_NONBLOCK);
+	}
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		sigaction(caught[i], &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int
+main(int argc, char **argv)
+{
+	Options		options;
+	Secrets		secrets;
+	char		error[ERROR_SIZE];
+	int			code;
+
+	options_read(&options, argc, argv);
+	if (!secrets_load(&secrets, options.secret_files, options.secret_file_count, error))
+		options_error("%s", error);
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		memory_check(NULL);
+	catch_signals();
+	code = relay_run(&options, &secrets, signal_pipe[0]);
+	secrets_wipe(&secrets);
+	curl_global_cleanup();
+	options_free(&options);
+	return code;
+}

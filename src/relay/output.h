@@ -1,0 +1,26 @@
+/*
+ * output.h
+ *		Delivery of events to stdout, one line of JSON each.
+ */
+#ifndef RELAY_OUTPUT_H
+#define RELAY_OUTPUT_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "event.h"
+
+typedef struct Output
+{
+	Event	   *event;			/* the one being written, or NULL */
+	size_t		written;		/* bytes of its line */
+	bool		broken;			/* nothing can be written any more */
+} Output;
+
+/* Begin to write the event's line; only when there is none. */
+extern void output_start(Output *output, Event *event);
+
+/* Write what can be written without waiting; the event whose line is complete, or NULL. */
+extern Event *output_take_finished(Output *output);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * secrets.h
+ *		The signing secrets, from their files.
+ */
+#ifndef RELAY_SECRETS_H
+#define RELAY_SECRETS_H
+
+#include <sys/types.h>
+
+#include "event.h"
+#include "signature.h"
+
+typedef struct Secrets
+{
+	int			count;
+	Secret		secret[SECRETS_MAX];
+} Secrets;
+
+/*
+ * Read one secret per file. False, and why, if one cannot be had; the secrets
+ * are unchanged then.
+ */
+extern bool secrets_load(Secrets *secrets, const char *const *files, int count,
+						 char error[ERROR_SIZE]);
+
+/* Whether nobody but its owner can read or write the file, which has that mode. */
+extern bool secrets_is_private(const char *file, mode_t mode);
+
+extern void secrets_wipe(Secrets *secrets);
+
+#endif

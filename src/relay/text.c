@@ -1,0 +1,98 @@
+/*
+ * text.c
+ *		Text that others sent, made fit to store and to show: an endpoint may
+ *		answer anything, and its answer ends up in the log and the outbox.
+ */
+#include "text.h"
+
+#include <string.h>
+
+/* The bounds of the second byte rule out overlong forms and surrogates. */
+size_t
+text_character(const char *text, size_t length)
+{
+	const unsigned char *byte = (const unsigned char *) text;
+	unsigned char lowest = 0x80;
+	unsigned char highest = 0xBF;
+	size_t		needed;
+
+	if (length == 0)
+		return 0;
+	if (byte[0] < 0x80)
+		return 1;
+	if (byte[0] >= 0xC2 && byte[0] <= 0xDF)
+		needed = 2;
+	else if (byte[0] >= 0xE0 && byte[0] <= 0xEF)
+		needed = 3;
+	else if (byte[0] >= 0xF0 && byte[0] <= 0xF4)
+		needed = 4;
+	else
+		return 0;
+	if (byte[0] == 0xE0)
+		lowest = 0xA0;
+	else if (byte[0] == 0xED)
+		highest = 0x9F;
+	else if (byte[0] == 0xF0)
+		lowest = 0x90;
+	else if (byte[0] == 0xF4)
+		highest = 0x8F;
+	if (length < needed || byte[1] < lowest || byte[1] > highest)
+		return 0;
+	for (size_t i = 2; i < needed; i++)
+	{
+		if (byte[i] < 0x80 || byte[i] > 0xBF)
+			return 0;
+	}
+	return needed;
+}
+
+int
+text_is_control(const char *character)
+{
+	const unsigned char *byte = (const unsigned char *) character;
+
+	return byte[0] < 0x20 || byte[0] == 0x7F ||
+		(byte[0] == 0xC2 && byte[1] <= 0x9F);
+}
+
+void
+text_printable(char *copy, size_t size, const char *text, size_t length)
+{
+	size_t		used = 0;
+
+	for (size_t i = 0; i < length;)
+	{
+		size_t		bytes = text_character(text + i, length - i);
+		size_t		step = bytes > 0 ? bytes : 1;
+		const char *shown = text + i;
+
+		if (bytes == 0)
+		{
+			shown = "?";
+			bytes = 1;
+		}
+		else if (text_is_control(text + i))
+		{
+			shown = " ";
+			bytes = used > 0 && copy[used - 1] == ' ' ? 0 : 1;
+		}
+		if (used + bytes >= size)
+			break;
+		memcpy(copy + used, shown, bytes);
+		used += bytes;
+		i += step;
+	}
+	while (used > 0 && copy[used - 1] == ' ')
+		used--;
+	copy[used] = '\0';
+}
+
+void
+text_make_ascii(char *text)
+{
+	for (; *text != '\0'; text++)
+	{
+		if ((unsigned char) *text >= 0x80)
+			*text = '?';
+	}
+}

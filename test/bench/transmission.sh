@@ -1,0 +1,386 @@
+#!/bin/sh
+# Measures how orders are transmitted, on the server that test/server.sh gave us, and
+# prints the result as Markdown. See README.md. Fails if any figure is invalid.
+# PARTS chooses among claim, place, wake, deliver and drain.
+set -eu
+cd "$(dirname "$0")"
+
+if [ "${QUICK:-}" = 1 ]; then
+	: "${ROUNDS:=2}" "${SECONDS_EACH:=2}" "${DELIVERED:=100000}" "${BACKLOG:=20000}"
+fi
+: "${ROUNDS:=5}" "${SECONDS_EACH:=5}" "${CLIENTS:=8 32}"
+: "${DELIVERED:=1000000}" "${BACKLOG:=50000}"
+: "${PARTS:=claim place wake deliver drain}"
+. ./common.sh
+. ./receiver.sh
+checks=$SCRATCH/checks
+: >"$checks"
+
+# compare TITLE BASE OTHER: prints one line of a table. BASE and OTHER are commands
+# that print a rate. Every second round starts with the other one, so that
+# neither gains by coming first.
+compare()
+{
+	title=$1
+	: >"$rounds"
+	say "$title"
+	for round in $(seq "$ROUNDS"); do
+		if [ $((round % 2)) = 1 ]; then
+			base=$($2)
+			other=$($3)
+		else
+			other=$($3)
+			base=$($2)
+		fi
+		say "  round $round: $base $other"
+		echo "$base $other" >>"$rounds"
+	done
+	if grep -q INVALID "$rounds"; then
+		failed=1
+		echo "| $title | **INVALID** | | |"
+		return
+	fi
+	printf '| %s | %.0f | %.0f | %s |\n' "$title" \
+		"$(column '$1' | median)" "$(column '$2' | median)" "$(ratio '$2 / $1')"
+}
+compare_head() # WHAT
+{
+	echo
+	echo "| $1 | without | with | ratio (min – max) |"
+	echo "|---|---:|---:|---|"
+}
+
+# ---- claim: claim_events and ack_events alone ----
+
+CLAIM_CLIENTS=8
+CLAIMS_EACH=$((SECONDS_EACH * 50))
+EVENTS_EACH=$((CLAIM_CLIENTS * CLAIMS_EACH * 100))
+
+# acked_per_second DATABASE CLAIMS: each client claims and acks so often, 100 events a
+# time. Prints events per second, or INVALID unless the table says that all were.
+acked_per_second()
+{
+	before=$(delivered "$1")
+	log=$SCRATCH/pgbench.log
+	pgbench_ok "$log" -c $CLAIM_CLIENTS -t "$2" -f claim.pgbench "$1" || {
+		echo INVALID
+		return
+	}
+	acked=$(($(delivered "$1") - before))
+	if [ $acked != $((CLAIM_CLIENTS * $2 * 100)) ]; then
+		say "of $((CLAIM_CLIENTS * $2 * 100)) events only $acked were acked"
+		echo INVALID
+	else
+		echo "$acked $(processed "$log") $(tps "$log")" | awk '{ printf "%.0f\n", $1 / ($2 / $3) }'
+	fi
+}
+delivered() # DATABASE
+{
+	run_sql -d "$1" -c "SELECT count(*) FROM commerce.outbox WHERE status = 'delivered'"
+}
+
+# Every measurement has a fresh copy of its shop, so that all find the same.
+from_copy() # SHOP COMMAND: runs it with the copy's name
+{
+	createdb -T "$1" measured
+	$2 measured
+	dropdb --force measured
+}
+few_delivered() { from_copy shop_few acked_in_full; }
+many_delivered() { from_copy shop_many acked_in_full; }
+beside_old_snapshot() { from_copy shop_few acked_beside_old_snapshot; }
+acked_in_full() { acked_per_second "$1" $CLAIMS_EACH; }
+
+acked_beside_old_snapshot()
+{
+	PGAPPNAME=old_snapshot psql -X -q -d "$1" -c 'BEGIN ISOLATION LEVEL REPEATABLE READ;
+		SELECT pg_sleep(3600)' >/dev/null 2>&1 &
+	wait_until 1 old_snapshots "$1"
+	acked_in_full "$1" >"$SCRATCH/acked"
+	if [ "$(old_snapshots "$1")" = 1 ]; then cat "$SCRATCH/acked"; else echo INVALID; fi
+	run_sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE application_name = 'old_snapshot'" >/dev/null
+	wait
+}
+old_snapshots() # DATABASE
+{
+	run_sql -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'old_snapshot'
+		AND datname = '$1' AND backend_xmin IS NOT NULL"
+}
+
+claim()
+{
+	say "Filling two shops, delivering $DELIVERED events in one"
+	createdb shop_few
+	run_sql -d shop_few -v events=$EVENTS_EACH -f backlog.sql
+	createdb shop_many
+	run_sql -d shop_many -v events=$((DELIVERED + EVENTS_EACH)) -f backlog.sql
+	say "  $(acked_per_second shop_many $((DELIVERED / CLAIM_CLIENTS / 100)))/s"
+	run_sql -d shop_many -c 'VACUUM ANALYZE'
+	run_sql -c CHECKPOINT
+
+	compare_head "Events claimed and acked per second, 100 at a time, by $CLAIM_CLIENTS clients"
+	compare "$(delivered shop_many) events delivered before" few_delivered many_delivered
+	compare "an old snapshot in another session" few_delivered beside_old_snapshot
+	dropdb shop_few
+	dropdb shop_many
+}
+
+# ---- place: what telling costs the orders ----
+
+ORDER=order_1.pgbench
+
+untold()
+{
+	export PGOPTIONS='-c commerce.notify=off'
+	placed_per_second
+}
+told() { placed_per_second; }
+told_inline()
+{
+	set_databases "''"
+	wait_until 0 notifiers
+	placed_per_second
+	set_databases DEFAULT
+	wait_until 1 notifiers
+}
+set_databases()
+{
+	run_sql -c "ALTER SYSTEM SET commerce.databases = $1" -c 'SELECT pg_reload_conf()' >/dev/null
+}
+notifiers()
+{
+	run_sql -c "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'commerce notifier'"
+}
+told_1() { beside_listeners 1; }
+told_100() { beside_listeners 100; }
+beside_listeners() # HOW_MANY
+{
+	start_listeners "$1"
+	rate=$(placed_per_second)
+	stop_listeners
+	wake_ups=$(sed 1d "$SCRATCH/wake_ups" | wc -l)
+	say "    $1 listening, woken $((wake_ups / SECONDS_EACH)) times a second"
+	if [ "$wake_ups" -gt 0 ]; then echo "$rate"; else echo INVALID; fi
+}
+placed_per_second()
+{
+	successes_per_second commerce.place_order $ORDER "$SECONDS_EACH" "$clients"
+}
+
+start_listeners() # HOW_MANY
+{
+	: >"$SCRATCH/wake_ups"
+	"$SCRATCH/listen" "$1" >>"$SCRATCH/wake_ups" &
+	listener=$!
+	wait_until listening head -n 1 "$SCRATCH/wake_ups"
+}
+stop_listeners()
+{
+	kill $listener # fails if it ended by itself
+	wait $listener 2>/dev/null || :
+}
+
+place()
+{
+	compare_head "Orders placed per second"
+	for clients in $CLIENTS; do
+		placed_per_second >/dev/null
+		compare "$clients clients; without telling anybody, with 1 listener told" untold told_1
+		compare "$clients clients; without any listener, with 100" told told_100
+		compare "$clients clients; without telling anybody, without the notifier" untold told_inline
+	done
+	expect "orders placed, all there" "$(transactions commerce.$ORDER.count)" \
+		"$(orders)" >>"$checks"
+}
+orders() { run_sql -c 'SELECT count(*) FROM commerce.orders'; }
+
+# ---- wake and deliver: from an order's commit to those who wait for it ----
+
+ORDERS_PER_SECOND=500
+STEADY_SECONDS=$((SECONDS_EACH * 6))
+
+place_steadily()
+{
+	log=$SCRATCH/pgbench.log
+	sed 's/FUNCTION/commerce.place_order/' $ORDER >"$SCRATCH/steady.pgbench"
+	pgbench_ok "$log" -c 8 -R $ORDERS_PER_SECOND -T $STEADY_SECONDS \
+		-f "$SCRATCH/steady.pgbench" || failed=1
+	processed "$log" >>"$SCRATCH/commerce.$ORDER.count"
+	expect "orders placed at $ORDERS_PER_SECOND/s, all with an event" "$(processed "$log")" \
+		"$(run_sql -c 'SELECT count(*) FROM commerce.outbox')" >>"$checks"
+}
+
+# Nobody is to transmit what is in the outbox now.
+forget_events()
+{
+	run_sql -c "UPDATE commerce.outbox SET status = 'delivered', delivered_at = now()
+			WHERE status <> 'delivered'" \
+		-c "SELECT commerce.purge_outbox('0')" -c 'VACUUM ANALYZE commerce.outbox' >/dev/null
+}
+unfinished()
+{
+	run_sql -c "SELECT count(*) FROM commerce.outbox
+		WHERE status IN ('available', 'running', 'dead')"
+}
+
+# delays TITLE: a table of what is in $SCRATCH/delays, in microseconds, a line an event.
+delays()
+{
+	expect "events followed to $1" "$(run_sql -c 'SELECT count(*) FROM commerce.outbox')" \
+		"$(wc -l <"$SCRATCH/delays")" >>"$checks"
+	echo
+	echo "| $ORDERS_PER_SECOND orders/s: ms from an order's commit to | p50 | p99 | max |"
+	echo "|---|---:|---:|---:|"
+	sort -n "$SCRATCH/delays" | awk -v title="$1" '
+		function rank(share) { return delay[int(share * NR + 0.999999)] }
+		{ delay[NR] = $1 / 1000 }
+		END { printf "| %s | %.2f | %.2f | %.2f |\n", title, rank(0.5), rank(0.99), delay[NR] }'
+}
+
+# Microseconds since 1970, as listen.c has it.
+COMMITTED_AT="(extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint"
+
+wake()
+{
+	say "From commit to wake-up"
+	forget_events
+	start_listeners 1
+	place_steadily
+	sleep 1.5
+	stop_listeners
+	# Nobody has changed the events, so that their xmin is that of the order. From the
+	# last to the first: the wake-up met last is the first that came after.
+	{
+		run_sql -F ' ' -c "SELECT $COMMITTED_AT, 'event' FROM commerce.outbox"
+		sed '1d; s/$/ wake-up/' "$SCRATCH/wake_ups"
+	} | sort -k 1,1nr -k 2,2r | awk '
+		$2 == "wake-up" { woken = $1 }
+		$2 == "event" && woken { print woken - $1 }' >"$SCRATCH/delays"
+	delays "the listener's wake-up"
+}
+
+start_relay()
+{
+	: >"$SCRATCH/relay.log"
+	(umask 077 && echo "whsec_$(head -c 32 /dev/urandom | base64)" >"$SCRATCH/secret")
+	commerce_relay --conninfo "dbname=$PGDATABASE" --url "$receiver_url" \
+		--secret-file "$SCRATCH/secret" 2>>"$SCRATCH/relay.log" &
+	relay=$!
+}
+stop_relay()
+{
+	kill $relay || :
+	wait $relay || {
+		cat "$SCRATCH/relay.log" >&2
+		failed=1
+	}
+	relay=
+}
+
+deliver()
+{
+	say "From commit to HTTP request"
+	forget_events
+	start_receiver
+	start_relay
+	wait_until 1 grep -c event=connected "$SCRATCH/relay.log"
+	place_steadily
+	wait_until 0 unfinished
+	stop_relay
+	stop_receiver
+	# Delivery changes the event, but not the order. A request is logged with the
+	# millisecond in which it ended; we count that to its end.
+	run_sql -F ' ' -c "SELECT event_id, committed_at FROM commerce.outbox
+		JOIN (SELECT order_id, $COMMITTED_AT committed_at FROM commerce.orders) o
+		USING (order_id)" | awk '
+		NR == FNR {
+			sub(/\./, "", $1)
+			if (!($2 in arrived))
+				arrived[$2] = ($1 + 1) * 1000
+			next
+		}
+		$1 in arrived { print arrived[$1] - $2 }' "$received" - >"$SCRATCH/delays"
+	delays "the receiver's answer"
+}
+
+# ---- drain: the relay alone, with a backlog ----
+
+drain()
+{
+	say "Draining $BACKLOG events"
+	: >"$rounds"
+	for round in $(seq "$ROUNDS"); do
+		drain_once
+		say "  round $round: $(tail -n 1 "$rounds")"
+	done
+	echo
+	echo "| Draining $BACKLOG events | events/s (min – max) | peak memory (max) |"
+	echo "|---|---|---|"
+	printf '| commerce_relay | **%.0f** (%.0f – %.0f) | %.1f MiB |\n' "$(column '$1' | median)" \
+		"$(column '$1' | sort -g | head -n 1)" "$(column '$1' | sort -g | tail -n 1)" \
+		"$(column '$2 / 1024' | sort -g | tail -n 1)"
+}
+# From the relay's start to the last ack.
+drain_once()
+{
+	forget_events
+	log=$SCRATCH/pgbench.log
+	sed 's/FUNCTION/commerce.place_order/' $ORDER >"$SCRATCH/backlog.pgbench"
+	PGOPTIONS='-c commerce.notify=off' pgbench_ok "$log" -c 8 -t $((BACKLOG / 8)) \
+		-f "$SCRATCH/backlog.pgbench" || failed=1
+	processed "$log" >>"$SCRATCH/commerce.$ORDER.count"
+	start_receiver
+	started=$(date +%s.%N)
+	start_relay
+	wait_until 0 unfinished
+	peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$relay/status)
+	stop_relay
+	stop_receiver
+	expect "events drained, and requests for different ones" "$BACKLOG $BACKLOG" \
+		"$(wc -l <"$received") $(sort -u -k 2,2 "$received" | wc -l)" >>"$checks"
+	run_sql -F ' ' -c "SELECT count(*) / (extract(epoch FROM max(delivered_at)) - $started), $peak
+		FROM commerce.outbox" >>"$rounds"
+}
+
+# ---- all ----
+
+# wait_until WHAT COMMAND...: until it prints just that.
+wait_until()
+{
+	wanted=$1
+	shift
+	tries=0
+	until [ "$("$@")" = "$wanted" ]; do
+		tries=$((tries + 1))
+		if [ $tries -gt 1200 ]; then
+			say "waited in vain for \"$wanted\" from: $*"
+			exit 1
+		fi
+		sleep 0.1
+	done
+}
+
+relay= receiver=
+trap 'kill $relay $receiver 2>/dev/null' EXIT
+cc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
+	-o "$SCRATCH/listen" listen.c -lpq
+run_sql -f shop.sql >/dev/null
+run_sql -c CHECKPOINT
+: >"$SCRATCH/commerce.$ORDER.count"
+checkpoints_before=$(checkpoints)
+others=$(cpu_used_by_others)
+warn_of_others "$others"
+for part in $PARTS; do
+	$part
+done
+
+say "Checking what was written"
+expect "orders, all there" "$(transactions "commerce.$ORDER.count")" "$(orders)" >>"$checks"
+expect "invariants violated" 0 "$(run_sql -c 'SELECT count(*) FROM commerce.verify()')" >>"$checks"
+echo
+echo "Rates are medians of $ROUNDS rounds, the sides taken in turn; ratios are taken round by round."
+echo
+cat "$checks"
+machine "$others" "$checkpoints_before"
+exit $failed

@@ -1,0 +1,125 @@
+# The command line and the configuration file: what is refused, and how the two
+# go together.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use Test::More;
+use PostgreSQL::Test::Utils;
+use CommerceTest;
+use Processes;
+use RelayTest;
+
+my $node = new_shop('usage');
+my $secret = secret_file('a');
+my $receiver = start_receiver([$secret]);
+
+# ---- help ----
+
+my ($help, $stderr) = run_command([ 'commerce_relay', '--help' ]);
+like($help, qr/--$_\b/, "--help explains --$_")
+	foreach qw(conninfo url secret-file batch-size concurrency lease timeout poll-interval
+	once to config status-interval ca-file help version);
+like($help, qr/$_/, "--help speaks of $_")
+	foreach qw(SIGTERM SIGHUP), '[Ee]xit', '0600|umask 077', 'openssl rand';
+is($stderr, '', 'on stdout alone');
+is((run_command([ 'commerce_relay', '--version' ]))[0] =~ /^commerce_relay\b.*\b1\.\d/, 1,
+	'--version names it');
+
+# ---- what is refused, each for one reason ----
+
+place($node);
+sub refused
+{
+	my ($name, $message, %options) = @_;
+	my ($code, $log) = run_relay($node, $receiver, once => 1, %options);
+
+	is($code, 1, "$name: exit code 1");
+	like($log, $message, "$name: and says why");
+	return;
+}
+
+refused('no --conninfo', qr/conninfo/, conninfo => undef);
+refused('no --url', qr/url/, url => undef);
+refused('no --secret-file', qr/secret-file/, 'secret-file' => undef);
+refused('unknown option', qr/frequency/, frequency => 3);
+refused("$_->[0] $_->[1]", qr/\b$_->[0]\b/, $_->[0] => $_->[1])
+	foreach [ 'batch-size', 0 ], [ 'batch-size', 10001 ], [ 'batch-size', '10x' ],
+	[ 'concurrency', 0 ], [ 'concurrency', 1001 ], [ 'concurrency', -1 ],
+	[ 'poll-interval', '9ms' ], [ 'poll-interval', '2h' ], [ 'poll-interval', 'often' ],
+	[ 'timeout', '99ms' ], [ 'timeout', '' ], [ 'lease', '25h' ], [ 'lease', '999ms' ],
+	[ 'lease', '99999999999999999999s' ], [ 'timeout', 'nan' ], [ 'timeout', '-5s' ],
+	[ 'to', 'mail' ], [ 'url', 'ftp://127.0.0.1/' ], [ 'url', 'file:///etc/passwd' ],
+	[ 'url', '127.0.0.1' ];
+refused('a CA file that is not there', qr{/nowhere/ca\.pem}, 'ca-file' => '/nowhere/ca.pem');
+refused('a lease as long as the timeout', qr/lease/, lease => '10s', timeout => '10s');
+refused('--url with --to stdout', qr/url/, to => 'stdout', 'secret-file' => undef);
+refused('--secret-file with --to stdout', qr/secret-file/, to => 'stdout', url => undef);
+
+is(events($node, 'status, attempt'), 'available|0', 'none of them has touched the event');
+
+# ---- the configuration file ----
+
+my $conninfo = conninfo($node) =~ s/'//gr;
+my $config = write_file(qq(
+# a comment
+conninfo = '$conninfo'
+  url=$receiver->{url}
+secret-file = $secret
+secret-file = '@{[ secret_file('b') ]}'
+batch-size = 7
+lease = 2min
+timeout = 1500ms
+status-interval = 0
+));
+my @alone = map { ($_ => undef) } qw(conninfo url secret-file poll-interval);
+
+my ($code, $log) = run_relay($node, $receiver, @alone, once => 1, config => $config);
+is($code, 0, 'everything can be in the configuration file');
+is(events($node, 'status'), 'delivered', 'the event is delivered');
+is((requests($receiver))[0]{signed_by}, '1', 'and signed');
+like($log, qr/event=start\b.*\bbatch.size=7\b/, 'the log shows the settings');
+
+place($node);
+($code, $log) = run_relay($node, $receiver, @alone, once => 1, config => $config,
+	'batch-size' => 9);
+is($code, 0, 'an option beside the configuration file');
+like($log, qr/event=start\b.*\bbatch.size=9\b/, 'goes before it');
+
+foreach my $wrong ('concurency = 3', 'concurrency = lots', 'concurrency', "url = 'http://x",
+	"secret-file = $secret", 'config = /etc/passwd')
+{
+	my $file = write_file(slurp_file($config) . "$wrong\n");
+	my $line = () = slurp_file($file) =~ /\n/g;
+	refused("configuration file: $wrong", qr/\Q$file\E.*\b$line\b/, @alone, config => $file);
+}
+refused('no such configuration file', qr{/nowhere}, config => '/nowhere/relay.conf');
+
+# ---- exit codes ----
+
+place($node);
+answer($receiver, '* 500');
+($code) = run_relay($node, $receiver, once => 1);
+is($code, 4, '--once, and an event failed: exit code 4');
+
+($code, $log) = run_relay($node, $receiver, once => 1,
+	conninfo => 'host=/nowhere dbname=postgres');
+is($code, 2, '--once, and no server: exit code 2');
+like($log, qr/nowhere/, 'and says which');
+($code) = run_relay($node, $receiver, once => 1, conninfo => conninfo($node) . ' user=nobody_here');
+is($code, 2, '--once, and no such role: exit code 2');
+$node->safe_psql('postgres', 'CREATE DATABASE empty');
+($code, $log) = run_relay($node, $receiver, once => 1,
+	conninfo => $node->connstr('empty') . ' user=relay');
+is($code, 2, '--once, and no extension: exit code 2');
+
+my $value = qr/[^\s"=]+|"(?:[^"\\]|\\.)*"/;
+foreach my $line (split /\n/, $log)
+{
+	like($line,
+		qr/^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=\w+ event=\w+( \w+=$value)*$/,
+		'a line of the log is made of names and values');
+}
+
+$node->stop;
+done_testing();

@@ -1,0 +1,145 @@
+# Whatever the receiver answers, or does not: nothing is lost, what went wrong can
+# be read in SQL, and the event comes again when it should.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use IO::Socket::INET;
+use Test::More;
+use CommerceTest;
+use Processes;
+use RelayTest;
+
+my $node = new_shop('answers');
+my $receiver = start_receiver([ secret_file('a') ]);
+
+# One event and one try: its exit code, and what the outbox says of it. wait is
+# how long until the next try, in seconds, as seen when the request came.
+sub try_answer
+{
+	my ($answer, %options) = @_;
+
+	$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+	place($node);
+	answer($receiver, "* $answer");
+	my ($begin) = $node->safe_psql('postgres', 'SELECT extract(epoch FROM clock_timestamp())');
+	my ($code, $log) = run_relay($node, $receiver, once => 1, %options);
+	my $row = $node->safe_psql('postgres', "SELECT status, attempt, last_error,
+		extract(epoch FROM next_attempt_at) - $begin FROM commerce.outbox");
+	my %try = (code => $code, log => $log);
+
+	@try{qw(status attempt error wait)} = split /\|/, $row;
+	return \%try;
+}
+
+# It failed, and will be tried again after the usual 5 s, +- 10 %.
+sub fails
+{
+	my ($name, $answer, $error, %options) = @_;
+	my $try = try_answer($answer, %options);
+
+	is("$try->{code} $try->{status} $try->{attempt}", '4 available 1', "$name: will be tried again");
+	like($try->{error}, $error, "$name: last_error");
+	is($try->{error} =~ /[^ -~]/, '', "$name: is one readable line");
+	cmp_ok(length $try->{error}, '<', 500, "$name: and no novel");
+	cmp_ok($try->{wait}, '>', 4.4, "$name: after the usual while");
+	cmp_ok($try->{wait}, '<', 40, "$name: and no longer");
+	like($try->{log}, qr/event_id=\d+ .*order_id=\d+ .*attempt=1 /s, "$name: the log tells of it");
+	return;
+}
+
+foreach my $fine (qw(200 201 202 204 299 slow:300))
+{
+	my $try = try_answer($fine);
+	is("$try->{code} $try->{status} $try->{attempt}", '0 delivered 1', "$fine: delivered");
+}
+
+fails('500', '500', qr/^HTTP 500: told to answer 500$/);
+fails('404', '404', qr/^HTTP 404: told/);
+fails('304', '304', qr/^HTTP 304/);
+fails('unreadable answer', 'rude', qr/^HTTP 500: no/);
+fails('garbage', 'garbage', qr/HTTP|protocol/i);
+fails('cut', 'cut', qr/transfer closed|cut|ended|partial/i);
+fails('never', 'never', qr/time/i, timeout => '300ms', lease => '2s');
+fails('slower than the timeout', 'slow:2000', qr/time/i, timeout => '300ms', lease => '2s');
+
+my $closed = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
+fails('nobody there', '200', qr/could not connect/i, url => "http://127.0.0.1:$closed/");
+fails('no such host', '200', qr/could not (?:connect|resolve)/i, url => 'http://host.invalid/');
+
+# The event is the same as before the move, and so is the receiver's address.
+my $before = requests($receiver);
+fails('301', '301', qr/^HTTP 301/);
+is(requests($receiver) - $before, 1, '301: is not followed');
+
+# ---- Retry-After ----
+
+sub waits
+{
+	my ($answer, $least, $most, $name) = @_;
+	my $try = try_answer($answer);
+
+	is("$try->{status} $try->{attempt}", 'available 1', "$name: will be tried again");
+	cmp_ok($try->{wait}, '>=', $least, "$name: not sooner");
+	cmp_ok($try->{wait}, '<', $most, "$name: nor much later");
+	return;
+}
+
+waits('429:100', 100, 140, 'Retry-After in seconds');
+waits('429:+300', 299, 340, 'Retry-After as a date');
+waits('503:100', 100, 140, 'Retry-After with 503');
+waits('503:10000000', 43200, 43240, 'Retry-After beyond 12 hours');
+waits('503:+10000000', 43200, 43240, 'a date beyond 12 hours');
+waits("429:$_", 4.4, 40, "Retry-After $_") foreach qw(0 soon -100 1e2 99999999999999999999999x);
+
+# ---- the last attempt ----
+
+$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+place($node);
+answer($receiver, '* 429:1 500:1 404');
+$node->safe_psql('postgres', 'UPDATE commerce.outbox SET max_attempts = 3');
+my $relay = start_relay($node, $receiver);
+ok(wait_until(sub { events($node, 'status') eq 'dead' }), 'all attempts fail');
+is(events($node, 'attempt, last_error'), '3|HTTP 404: told to answer 404',
+	'the event is dead, with its last error');
+is(stop_relay($relay), 0, 'the relay goes on');
+is(last_status($relay, qw(claimed delivered failed dead)),
+	'claimed=3 delivered=0 failed=3 dead=1', 'the log counts them');
+answer($receiver, '* 200');
+$node->safe_psql('postgres', 'SELECT commerce.retry_event(event_id) FROM commerce.outbox');
+my ($code) = run_relay($node, $receiver, once => 1);
+is("$code " . events($node, 'status, attempt'), '0 delivered|4', 'retry_event() gives it more');
+
+# ---- 410: the receiver wants no more ----
+
+# The relay has seen that deliveries are quick, and so claims all 20 at once.
+$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+answer($receiver, '* 200');
+$relay = start_relay($node, $receiver, concurrency => 3, 'batch-size' => 20);
+place($node, 5);
+is_delivered($node, 'before 410, events are delivered');
+my $last = $node->safe_psql('postgres', 'SELECT max(order_id) FROM commerce.outbox');
+$before = requests($receiver);
+answer($receiver, '* slow:300', $last + 1 . ' 410 200');
+place($node, 20);
+is(wait_relay($relay), 3, '410 stops the relay: exit code 3');
+is(requests($receiver) - $before, 3, 'only what was on its way already was sent');
+is($node->safe_psql('postgres', "SELECT status, attempt, last_error FROM commerce.outbox
+		WHERE order_id > $last AND (status = 'delivered' OR last_error IS NOT NULL)
+		ORDER BY event_id"),
+	"available|1|HTTP 410: told to answer 410\ndelivered|1|\ndelivered|1|",
+	'one is refused, the others on their way are delivered');
+like(log_of($relay), qr/410/, 'the log says why');
+
+# Nothing is lost: once the endpoint is back, everything comes, what had been
+# claimed and not sent too.
+$node->safe_psql('postgres', q(UPDATE commerce.outbox
+	SET next_attempt_at = now(), locked_until = now() WHERE status <> 'delivered'));
+($code) = run_relay($node, $receiver, once => 1);
+is("$code " . $node->safe_psql('postgres',
+		'SELECT status, count(*) FROM commerce.outbox GROUP BY 1'), '0 delivered|25',
+	'later, everything comes');
+
+log_is_clean($node, 'no crash, no internal error');
+$node->stop;
+done_testing();
