@@ -88,7 +88,7 @@ CREATE TABLE commerce.balance_history (
 	created_at		timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (user_id, entry_no)
 );
-COMMENT ON TABLE commerce.balance_history IS 'BALANCE_HISTORY of the flow chart: every movement of a balance, numbered 1, 2, 3… per user without a gap. Only ever inserted.';
+COMMENT ON TABLE commerce.balance_history IS 'BALANCE_HISTORY of the flow chart: every movement of a balance, numbered 1, 2, 3... per user without a gap. Only ever inserted.';
 COMMENT ON COLUMN commerce.balance_history.amount IS 'Signed, never 0.';
 
 CREATE TABLE commerce.coupon_policies (
@@ -132,7 +132,7 @@ CREATE TABLE commerce.coupons (
 	UNIQUE (user_id, policy_id, issue_no)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE commerce.coupons IS 'COUPON of the flow chart: what a user holds.';
-COMMENT ON COLUMN commerce.coupons.issue_no IS '1, 2, 3… of this policy''s coupons to this user: its unique index holds per_user_limit under concurrency.';
+COMMENT ON COLUMN commerce.coupons.issue_no IS '1, 2, 3... of this policy''s coupons to this user: its unique index holds per_user_limit under concurrency.';
 
 CREATE TABLE commerce.products (
 	product_id	bigint PRIMARY KEY,

@@ -4,8 +4,8 @@
  *
  * The launcher is a background worker that connects to no database. Every
  * second, when a notifier has ended, and when the configuration was reloaded,
- * it starts the notifiers that are missing; one whose name has left the list
- * ends by itself. So a database may be created, dropped and created again at
+ * it starts the notifiers that are missing, less and less often one that keeps
+ * failing; one whose name has left the list ends by itself. So a database may be created, dropped and created again at
  * any time: while there is none, there is a line in the log and nothing else.
  *
  * DROP DATABASE fails while anybody is connected. A notifier therefore leaves
@@ -22,6 +22,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_database.h"
+#include "clock.h"
 #include "launcher.h"
 #include "miscadmin.h"
 #include "notifier.h"
@@ -33,11 +34,14 @@
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 #define LOOK_EVERY_MS		1000
 #define RESTART_AFTER_MS	1000
+#define MAX_RESTART_AFTER_MS	60000
+
+/* A notifier that has run so long had no trouble starting. */
+#define SETTLED_AFTER_MS	10000
 
 /* What the launcher knows of a database of the list, found by its name. */
 typedef struct Launch
@@ -46,7 +50,8 @@ typedef struct Launch
 	Oid			database_id;	/* InvalidOid if none can be connected to */
 	bool		is_missing;		/* and the log says so */
 	bool		is_unstartable; /* likewise */
-	TimestampTz started_at;
+	int64		started_at_ms;
+	int64		restart_after_ms;	/* doubled at each start */
 } Launch;
 
 static char *databases;
@@ -55,6 +60,18 @@ static Launch launches[LAUNCHER_MAX_DATABASES];
 static int	launch_count;
 
 PGDLLEXPORT void commerce_launcher_main(Datum main_arg);
+
+void
+launcher_override_settings(void)
+{
+	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed",
+					PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("idle_in_transaction_session_timeout", "0",
+					PGC_SUSET, PGC_S_OVERRIDE);
+}
 
 /* The names in a value of commerce.databases; false if it is no list. */
 static bool
@@ -140,7 +157,7 @@ read_databases(void)
 	{
 		if (find_launch(lfirst(cell)) == NULL)
 		{
-			Launch		launch = {0};
+			Launch		launch = {.restart_after_ms = RESTART_AFTER_MS};
 
 			namestrcpy(&launch.database, lfirst(cell));
 			launches[launch_count++] = launch;
@@ -166,7 +183,8 @@ find_databases(void)
 		Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
 		Launch	   *launch = find_launch(NameStr(row->datname));
 
-		if (launch != NULL && row->datallowconn)
+		if (launch != NULL && row->datallowconn &&
+			!database_is_invalid_form(row))
 			launch->database_id = row->oid;
 	}
 	table_endscan(scan);
@@ -198,7 +216,7 @@ static void
 look_at(Launch *launch)
 {
 	const char *database = NameStr(launch->database);
-	TimestampTz now = GetCurrentTimestamp();
+	int64		runs_ms = clock_ms() - launch->started_at_ms;
 
 	if (!OidIsValid(launch->database_id))
 	{
@@ -207,17 +225,25 @@ look_at(Launch *launch)
 					(errmsg("database \"%s\" of commerce.databases cannot be connected to, waiting for it",
 							database)));
 		launch->is_missing = true;
+		launch->restart_after_ms = RESTART_AFTER_MS;
 		return;
 	}
 	launch->is_missing = false;
 
-	if (notifier_is_running(launch->database_id) ||
-		!TimestampDifferenceExceeds(launch->started_at, now, RESTART_AFTER_MS) ||
+	if (notifier_is_running(launch->database_id))
+	{
+		if (runs_ms >= SETTLED_AFTER_MS)
+			launch->restart_after_ms = RESTART_AFTER_MS;
+		return;
+	}
+	if (runs_ms < launch->restart_after_ms ||
 		!launcher_try_lock(launch->database_id))
 		return;
 	if (start_notifier(launch))
 	{
-		launch->started_at = now;
+		launch->started_at_ms = clock_ms();
+		launch->restart_after_ms = Min(2 * launch->restart_after_ms,
+									   MAX_RESTART_AFTER_MS);
 		launch->is_unstartable = false;
 		return;
 	}
@@ -251,6 +277,7 @@ commerce_launcher_main(Datum main_arg)
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	launcher_override_settings();
 	wait_event = compat_wait_event("CommerceLauncherMain");
 
 	for (;;)

@@ -17,6 +17,9 @@ extern bool launcher_wants(const char *database);
  */
 extern bool launcher_try_lock(Oid database_id);
 
+/* What a DBA sets for sessions is not to keep a background process from work. */
+extern void launcher_override_settings(void);
+
 /* The setting; registers the launcher if the library is preloaded. */
 extern void launcher_init(void);
 

@@ -36,6 +36,7 @@
 #include "commerce.h"
 
 #include "access/xact.h"
+#include "clock.h"
 #include "commands/async.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
@@ -49,14 +50,15 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
+#include "tables.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 
 #define CHANNEL "commerce_outbox"
 
@@ -141,17 +143,29 @@ wake(Notifier *notifier)
 		SetLatch(notifier->latch);
 }
 
+/* Does this database have a notifier, be it one that starts just now? */
+static bool
+is_notified_here(void)
+{
+	return notifiers != NULL && launcher_wants(get_database_name(MyDatabaseId));
+}
+
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
 			if (!wants_to_tell)
 				break;
 			to_wake = find_notifier(MyDatabaseId);
 			if (to_wake == NULL)
+				Async_Notify(CHANNEL, NULL);
+			break;
+
+		case XACT_EVENT_PRE_PREPARE:
+			/* What notifies cannot be prepared; a notifier will find it. */
+			if (wants_to_tell && !is_notified_here())
 				Async_Notify(CHANNEL, NULL);
 			break;
 
@@ -187,80 +201,79 @@ enter(void)
 		my_notifier = find_notifier(InvalidOid);
 	if (my_notifier != NULL)
 	{
+		before_shmem_exit(leave, (Datum) 0);
 		my_notifier->latch = MyLatch;
 		pg_atomic_write_u32(&my_notifier->pending, 0);
 		pg_write_barrier();
 		pg_atomic_write_u32(&my_notifier->database_id, MyDatabaseId);
-		before_shmem_exit(leave, (Datum) 0);
 	}
 	LWLockRelease(notifiers->lock);
 	return my_notifier != NULL;
 }
 
-/* May this notifier go on? Not if unwanted, or in the way of DROP DATABASE. */
+/*
+ * May this notifier go on? Not if unwanted, or in the way of DROP DATABASE. In
+ * a transaction of its own, so that nothing it waits for later has the lock.
+ */
 static bool
 may_stay(void)
 {
-	return launcher_wants(get_database_name(MyDatabaseId)) &&
+	bool		stays;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	stays = launcher_wants(get_database_name(MyDatabaseId)) &&
 		launcher_try_lock(MyDatabaseId);
+	CommitTransactionCommand();
+	return stays;
 }
 
-/* Has the outbox anything to claim? */
+/*
+ * Is any event due? One that waits behind a dead one of its order counts too.
+ * While somebody alters or drops the outbox there is none.
+ */
 static bool
 is_anything_due(void)
 {
-	bool		is_due = false;
+	bool		is_due;
 
-	if (OidIsValid(get_extension_oid("commerce", true)))
-	{
-		PushActiveSnapshot(GetTransactionSnapshot());
-		is_due = outbox_has_due();
-		PopActiveSnapshot();
-	}
+	if (!OidIsValid(get_extension_oid("commerce", true)) ||
+		!ConditionalLockRelationOid(table_oid(TABLE_OUTBOX), AccessShareLock))
+		return false;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	is_due = outbox_has_due();
+	PopActiveSnapshot();
 	return is_due;
 }
 
 /*
- * One transaction: look by itself whether an event is due, or only tell those
- * who listen. Its commit need not be flushed: it only carries a hint. Returns
- * whether it told.
+ * One transaction: tell those who listen, if asked for, or if looking shows
+ * that an event is due. Its commit need not be flushed: it only carries a hint.
+ * Returns whether it told.
  */
 static bool
-work(bool looks, bool may_tell, bool tells)
+tell(bool looks, bool is_asked)
 {
-	bool		stays = true;
+	bool		tells = is_asked;
 
+	SetCurrentStatementStartTimestamp();
 	pgstat_report_activity(STATE_RUNNING,
 						   looks ? "looking for due events" : "notifying");
-	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	if (looks)
-		stays = may_stay();
-	if (looks && stays && may_tell && !tells)
+	if (looks && !tells)
 		tells = notify && is_anything_due();
 	if (tells)
 		Async_Notify(CHANNEL, NULL);
 	CommitTransactionCommand();
-	if (looks)
-		pgstat_report_stat(true);
 	pgstat_report_activity(STATE_IDLE, NULL);
-	if (!stays)
-		proc_exit(0);
 	return tells;
 }
 
-/* Milliseconds from now until then, at least 0. */
-static long
-until(TimestampTz then)
-{
-	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), then);
-}
-
 static void
-sleep_for(long timeout_ms)
+sleep_for(int64 timeout_ms)
 {
 	WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-			  timeout_ms, wait_event);
+			  Max(timeout_ms, 0), wait_event);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
@@ -282,31 +295,32 @@ rest_ms(uint32 commits)
 static void
 serve(void)
 {
-	TimestampTz look_at = 0;
-	TimestampTz tell_at = 0;	/* not before */
+	int64		look_at = clock_ms();
+	int64		tell_at = look_at;	/* not before */
 
 	for (;;)
 	{
-		bool		looks = until(look_at) == 0;
-		bool		may_tell = until(tell_at) == 0;
-		uint32		commits = may_tell ?
-			pg_atomic_exchange_u32(&my_notifier->pending, 0) : 0;
-		long		wait_ms;
+		bool		looks = clock_ms() >= look_at;
+		uint32		commits = 0;
 
-		if (looks || commits > 0)
+		if (looks && !may_stay())
+			proc_exit(0);
+		if (clock_ms() >= tell_at)
 		{
-			if (work(looks, may_tell, commits > 0))
-				tell_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													  rest_ms(commits));
-			if (looks)
-				look_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													  LOOK_EVERY_MS);
+			commits = pg_atomic_exchange_u32(&my_notifier->pending, 0);
+			if ((looks || commits > 0) && tell(looks, commits > 0))
+				tell_at = clock_ms() + rest_ms(commits);
+		}
+		if (looks)
+		{
+			pgstat_report_stat(true);
+			look_at = clock_ms() + LOOK_EVERY_MS;
 		}
 
-		wait_ms = until(look_at);
 		if (pg_atomic_read_u32(&my_notifier->pending) != 0)
-			wait_ms = Min(wait_ms, until(tell_at));
-		sleep_for(wait_ms);
+			sleep_for(Min(look_at, tell_at) - clock_ms());
+		else
+			sleep_for(look_at - clock_ms());
 	}
 }
 
@@ -318,7 +332,7 @@ commerce_notifier_main(Datum main_arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(main_arg),
 											  InvalidOid, 0);
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+	launcher_override_settings();
 	SetConfigOption("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE);
 	wait_event = compat_wait_event("CommerceNotifierMain");
 	if (enter())

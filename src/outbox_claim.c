@@ -31,6 +31,7 @@
 #include "args.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_type.h"
+#include "clock.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "order.h"
@@ -63,7 +64,7 @@ typedef struct Look
 	TimestampTz first;			/* the first live entry's, until now */
 	TimestampTz from;			/* where to start: nothing was before */
 	int64		thrifty_looks;	/* so many more may start there */
-	TimestampTz thrifty_until;	/* and until then */
+	int64		thrifty_until_ms;	/* and until then */
 } Look;
 
 static Look available = {
@@ -124,7 +125,8 @@ is_index_of(Look *look, Relation index)
 static void
 look_along(Look *look, Relation outbox, Relation index, TimestampTz now)
 {
-	bool		is_thrifty = look->thrifty_looks > 0 && now < look->thrifty_until;
+	bool		is_thrifty = look->thrifty_looks > 0 &&
+		clock_ms() < look->thrifty_until_ms;
 	int64		dead;
 
 	look->first = first_live(outbox, index, look->column,
@@ -134,8 +136,7 @@ look_along(Look *look, Relation outbox, Relation index, TimestampTz now)
 	else
 	{
 		look->thrifty_looks = dead / FEW_DEAD_ENTRIES;
-		look->thrifty_until =
-			TimestampTzPlusMilliseconds(now, LOOK_EVERYWHERE_MS);
+		look->thrifty_until_ms = clock_ms() + LOOK_EVERYWHERE_MS;
 	}
 }
 

@@ -45,12 +45,16 @@ no_test_hides()
 	done
 }
 
+# A character that a database's encoding lacks would keep the extension out.
+script_is_ascii() { ! LC_ALL=C grep -q '[^ -~[:space:]]' sql/*.sql commerce.control; }
+
 check "CHANGELOG.md: release ${release%.*} of SQL version $sql_version" \
 	[ "${release%.*}" = "$sql_version" ]
 check "META.json: release $release" [ "$(meta_versions)" = "$release" ]
 check "META.json: provides sql/commerce--$sql_version.sql" \
 	grep -q "\"sql/commerce--$sql_version.sql\"" META.json
 check "sql/commerce--$sql_version.sql exists" [ -f "sql/commerce--$sql_version.sql" ]
+check "sql/*.sql are ASCII" script_is_ascii
 check "every test has a result, every result a test" tests_have_results
 check "no test is named as a file in sql/ is" no_test_hides
 [ $failures = 0 ]

@@ -93,6 +93,36 @@ $node->safe_psql('postgres', "SELECT pg_terminate_backend($next)");
 $pid = notifier($next);
 is(told_by($order), $pid, 'a terminated one is replaced');
 
+# An order prepared while there is none for a moment.
+$node->safe_psql('shop', $finish);
+my $launcher = $node->safe_psql('postgres',
+	"SELECT pid FROM pg_stat_activity WHERE backend_type = 'commerce launcher'");
+kill 'STOP', $launcher;
+$node->safe_psql('shop', "SELECT pg_terminate_backend($pid, 10000)");
+$node->safe_psql('shop', "BEGIN; $order; PREPARE TRANSACTION 'order'");
+kill 'CONT', $launcher;
+$pid = notifier($pid);
+is(told_by("COMMIT PREPARED 'order'"), $pid, 'an order prepared meanwhile is told of');
+
+# Somebody alters the outbox. A prepared transaction keeps the lock.
+$node->safe_psql('shop', "BEGIN; LOCK TABLE commerce.outbox; PREPARE TRANSACTION 'altering'");
+sleep 2;
+is($node->safe_psql('shop', "SELECT count(*), (SELECT count(backend_xmin) FROM pg_stat_activity
+		WHERE pid = $pid) FROM pg_locks WHERE pid = $pid AND NOT granted"),
+	'0|0', 'it does not wait for who alters the outbox');
+$node->safe_psql('shop', "ROLLBACK PREPARED 'altering'");
+
+# What is set for sessions is not for it.
+$node->append_conf('postgresql.conf', "default_transaction_isolation = serializable");
+$node->reload;
+$node->safe_psql('shop', "BEGIN; SELECT FROM commerce.create_user('lee'); PREPARE TRANSACTION 'open'");
+sleep 2;
+is($node->safe_psql('shop', "SELECT count(*) FROM pg_locks WHERE pid = $pid AND mode = 'SIReadLock'"),
+	'0', 'it takes no part in SSI');
+$node->safe_psql('shop', "ROLLBACK PREPARED 'open'");
+$node->append_conf('postgresql.conf', "default_transaction_isolation = 'read committed'");
+$node->reload;
+
 # The interval: of many orders one notification, and no second one before its end.
 $node->safe_psql('shop', $finish);
 $node->append_conf('postgresql.conf', "commerce.notify_interval = '60s'");
