@@ -28,6 +28,12 @@
 #error "commerce needs a 128-bit integer type"
 #endif
 
+/* 15.4 and 16 know databases whose DROP was interrupted */
+#include "catalog/pg_database.h"
+#ifndef DATCONNLIMIT_INVALID_DB
+#define DATCONNLIMIT_INVALID_DB (-2)
+#endif
+
 /* 17 gives extensions wait events of their own names */
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 170000

@@ -184,7 +184,7 @@ find_databases(void)
 		Launch	   *launch = find_launch(NameStr(row->datname));
 
 		if (launch != NULL && row->datallowconn &&
-			!database_is_invalid_form(row))
+			row->datconnlimit != DATCONNLIMIT_INVALID_DB)
 			launch->database_id = row->oid;
 	}
 	table_endscan(scan);
