@@ -22,9 +22,11 @@
  *   snapshot taken after the last lock shows no other one, and merge them into
  *   slot 0.
  *
+ * To give: to all slots, merged, if nobody holds any; else to one that is free.
+ *
  * Waiting. A slot is locked only in the version that a snapshot showed to
- * suffice, or not at all; so nobody holds a slot in vain, and who waits for one
- * slot holds no other of this counter. Only who locks all of them holds some
+ * suffice, or not at all; so no taker holds a slot in vain, and who waits for
+ * one slot holds no other of this counter. Only who locks all of them holds some
  * and waits for others, and of these slot 0 lets in one at a time. Hence takers
  * of one counter never deadlock.
  *
@@ -49,6 +51,13 @@
 
 /* Far more than 2^level slots can be. */
 #define MAX_LEVEL			30
+
+/*
+ * Those who add more than ALL_SLOTS_QUANTITY, or to more than ALL_SLOTS_SUM,
+ * lock all slots: or else several at once might pass 2^63-1 together.
+ */
+#define ALL_SLOTS_QUANTITY	(INT64CONST(1) << 40)
+#define ALL_SLOTS_SUM		(INT64CONST(1) << 62)
 
 /* All slots of a counter as a snapshot has them, ascending. */
 typedef struct Slots
@@ -148,13 +157,6 @@ counter_available(Work *work, TableId table, int64 id)
 	return read_slots(work, table, id).sum;
 }
 
-bool
-counter_is_short(Work *work, TableId table, int64 id, int64 quantity)
-{
-	return counter_available(work, table, id) < quantity &&
-		read_slots_now(work, table, id).sum < quantity;
-}
-
 /* ---- hold ---- */
 
 /*
@@ -200,7 +202,7 @@ typedef enum Outcome
 {
 	HELD,						/* one that suffices and was free */
 	BUSY,						/* those that suffice are somebody else's */
-	CHANGED,					/* the snapshot is too old already */
+	CHANGED,					/* at least one has; it may be free */
 	NONE_SUFFICES
 } Outcome;
 
@@ -223,13 +225,13 @@ hold_free_slot(const Slots *all, CounterHold *hold, int32 *busy)
 			hold_one(hold, slot);
 			return HELD;
 		}
-		if (is_busy && outcome != BUSY)
+		if (!is_busy)
+			outcome = CHANGED;
+		else if (outcome == NONE_SUFFICES)
 		{
 			*busy = number;
 			outcome = BUSY;
 		}
-		else if (outcome == NONE_SUFFICES)
-			outcome = CHANGED;
 	}
 	return outcome;
 }
@@ -352,7 +354,7 @@ take_from_one(CounterHold *hold)
 	int64		half = rest / 2;
 
 	/* A half that is too small for another one like us would help nobody. */
-	if (hold->waited && level < MAX_LEVEL && half >= hold->quantity &&
+	if (hold->waited && level >= 0 && level < MAX_LEVEL && half >= hold->quantity &&
 		number + (1 << level) < max_slots)
 	{
 		level++;
@@ -429,6 +431,7 @@ counter_give(Work *work, TableId table, int64 id, int64 quantity)
 	{
 		Slots		all = read_slots_now(work, table, id);
 		CounterHold hold = {0};
+		bool		is_all;
 		int64		sum;
 
 		if (all.count == 0)
@@ -436,14 +439,18 @@ counter_give(Work *work, TableId table, int64 id, int64 quantity)
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("counter " INT64_FORMAT " in table \"%s\" has no slot",
 							id, table_name(table))));
+		is_all = all.sum > ALL_SLOTS_SUM || quantity > ALL_SLOTS_QUANTITY;
+		if (is_all)
+			all = lock_all(work, table, id);
 		if (pg_add_s64_overflow(all.sum, quantity, &sum))
 			return false;
 
-		if (lock_free_slots(&all) == all.count)
+		if (is_all || lock_free_slots(&all) == all.count)
 		{
 			merge(all.slots, all.count, sum);
 			return true;
 		}
+		all = read_slots(work, table, id);
 		if (hold_any_slot(work, table, id, &all, &hold))
 		{
 			update_slot(hold.slots[0], row_int32(hold.slots[0], SLOTS_LEVEL),

@@ -24,13 +24,6 @@ extern void counter_create(Work *work, TableId table, int64 id,
 extern int64 counter_available(Work *work, TableId table, int64 id);
 
 /*
- * Is there less than quantity, as of now? Locks nothing;
- * in READ COMMITTED only, where a snapshot can be of now.
- */
-extern bool counter_is_short(Work *work, TableId table, int64 id,
-							 int64 quantity);
-
-/*
  * Lock enough of the counter to take quantity from it. False when there is
  * less; *available is what there is. Nothing is written yet.
  *
@@ -45,7 +38,8 @@ extern void counter_take(CounterHold *hold);
 
 /*
  * Add quantity; false, and nothing done, if that passes 2^63-1. Where nobody
- * is taking, the counter goes back to one slot.
+ * is taking, the counter goes back to one slot; else several slots may stay
+ * locked to the end of the transaction.
  */
 extern bool counter_give(Work *work, TableId table, int64 id, int64 quantity);
 

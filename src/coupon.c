@@ -230,7 +230,7 @@ insert_coupon(Work *work, Row *policy, int64 user_id, int64 coupon_id,
 			return refusal_int64(refusal, "per_user_limit", limit);
 		}
 		if (!IsolationUsesXactSnapshot() &&
-			counter_is_short(work, TABLE_COUPON_QUOTA_SLOTS, policy_id, 1))
+			counter_available(work, TABLE_COUPON_QUOTA_SLOTS, policy_id) == 0)
 			return sold_out(policy_id);
 
 		*coupon = new_coupon(work, policy, user_id, coupon_id, issued + 1);

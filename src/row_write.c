@@ -98,14 +98,20 @@ row_change(Row *locked)
 
 /* Purchases are all or nothing: a trigger may fail, but not leave rows out. */
 static void
+suppressed(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("a trigger on table \"%s\" suppressed a row",
+					RelationGetRelationName(rel)),
+			 errhint("Raise an error in the trigger to refuse the whole call.")));
+}
+
+static void
 check_written(Row *row)
 {
 	if (!ItemPointerIsValid(&row->slot->tts_tid))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("a trigger on table \"%s\" suppressed a row",
-						RelationGetRelationName(row->work->tables[row->table].rel)),
-				 errhint("Raise an error in the trigger to refuse the whole call.")));
+		suppressed(row->work->tables[row->table].rel);
 }
 
 void
@@ -138,9 +144,19 @@ void
 row_delete(Row *locked)
 {
 	Work	   *work = locked->work;
+	ResultRelInfo *result = work->tables[locked->table].result;
+	Row		   *left;
 
-	ExecSimpleRelationDelete(work->tables[locked->table].result, work->estate,
-							 &work->epqstate, locked->slot);
+	ExecSimpleRelationDelete(result, work->estate, &work->epqstate,
+							 locked->slot);
+	if (result->ri_TrigDesc == NULL ||
+		!result->ri_TrigDesc->trig_delete_before_row)
+		return;
+	left = row_make_stored(work, locked->table);
+	if (table_tuple_fetch_row_version(result->ri_RelationDesc,
+									  &locked->slot->tts_tid, SnapshotSelf,
+									  left->slot))
+		suppressed(result->ri_RelationDesc);
 }
 
 /*
