@@ -16,10 +16,11 @@
  * is counted when it is already visible to others, and "pending" emptied before
  * the NOTIFY, so that whoever looks at the outbox then sees what it is about.
  *
- * Each listener costs a notification more than the notifier does. So it rests
- * commerce.notify_interval for every commit it told of: at once for orders that
- * come one by one, less and less often in a rush, when those who work on the
- * outbox need no waking anyway; but never longer than MAX_REST_MS.
+ * Waking a listener costs more than an order does. So the notifier rests
+ * commerce.notify_interval for every commit it told of: orders that come one by
+ * one are told at once, a rush less and less often, when those who work on the
+ * outbox need no waking anyway. How seldom at last goes by how long telling
+ * takes, and so by how many listen.
  *
  * "pending" can miss an event: COMMIT PREPARED calls nothing of ours, and a
  * crash may come between a commit and its count. So every second, and when it
@@ -65,7 +66,11 @@
 #define DEFAULT_INTERVAL_MS		1
 #define MAX_INTERVAL_MS			60000
 #define LOOK_EVERY_MS			1000
-#define MAX_REST_MS				64
+
+/* In a rush: rest so many times as long as telling took, but so long at most. */
+#define REST_RATIO				100
+#define MIN_RUSH_REST_MS		32
+#define MAX_RUSH_REST_MS		1000
 
 /* A running notifier; database_id is InvalidOid where there is none. */
 typedef struct Notifier
@@ -249,12 +254,14 @@ is_anything_due(void)
 /*
  * One transaction: tell those who listen, if asked for, or if looking shows
  * that an event is due. Its commit need not be flushed: it only carries a hint.
- * Returns whether it told.
+ * Returns whether it told, and how long that took.
  */
 static bool
-tell(bool looks, bool is_asked)
+tell(bool looks, bool is_asked, double *took_ms)
 {
 	bool		tells = is_asked;
+	instr_time	began;
+	instr_time	took;
 
 	SetCurrentStatementStartTimestamp();
 	pgstat_report_activity(STATE_RUNNING,
@@ -264,7 +271,12 @@ tell(bool looks, bool is_asked)
 		tells = notify && is_anything_due();
 	if (tells)
 		Async_Notify(CHANNEL, NULL);
+
+	INSTR_TIME_SET_CURRENT(began);
 	CommitTransactionCommand();
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, began);
+	*took_ms = INSTR_TIME_GET_MILLISEC(took);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	return tells;
 }
@@ -283,13 +295,15 @@ sleep_for(int64 timeout_ms)
 	}
 }
 
-/* How long to rest after telling of that many commits. */
+/* How long to rest after telling of that many commits, which took so long. */
 static int64
-rest_ms(uint32 commits)
+rest_ms(uint32 commits, double took_ms)
 {
 	int64		rest = (int64) notify_interval * Max(commits, 1);
+	int64		most = (int64) (took_ms * REST_RATIO);
 
-	return Min(rest, Max(notify_interval, MAX_REST_MS));
+	most = Max(MIN_RUSH_REST_MS, Min(most, MAX_RUSH_REST_MS));
+	return Max(notify_interval, Min(rest, most));
 }
 
 static void
@@ -302,14 +316,15 @@ serve(void)
 	{
 		bool		looks = clock_ms() >= look_at;
 		uint32		commits = 0;
+		double		took_ms;
 
 		if (looks && !may_stay())
 			proc_exit(0);
 		if (clock_ms() >= tell_at)
 		{
 			commits = pg_atomic_exchange_u32(&my_notifier->pending, 0);
-			if ((looks || commits > 0) && tell(looks, commits > 0))
-				tell_at = clock_ms() + rest_ms(commits);
+			if ((looks || commits > 0) && tell(looks, commits > 0, &took_ms))
+				tell_at = clock_ms() + rest_ms(commits, took_ms);
 		}
 		if (looks)
 		{

@@ -22,6 +22,8 @@
 #   rude           500, with much and unprintable text
 #   garbage        something that is not HTTP
 #   cut            200, but the connection ends in the middle of it
+#   trailers       200, with 100,000 headers behind its body
+#   flood:STATUS   that status, with a body of 4 MB that does not end
 #   never          nothing, until the client gives up
 #
 # It ends with the process that started it.
@@ -225,6 +227,18 @@ sub give_answer
 	{
 		syswrite $socket, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nSo far so";
 		return close_connection($connection);
+	}
+
+	if ($answer eq 'trailers')
+	{
+		syswrite $socket, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+			. "X-More: and more\r\n" x 100_000 . "\r\n";
+		return;
+	}
+	if ($answer =~ /^flood:(\d+)/)
+	{
+		syswrite $socket, "HTTP/1.1 $1 Told\r\n\r\n" . 'and more ' x 500_000;
+		return;
 	}
 
 	my $body = "told to answer $answer\n";

@@ -1,14 +1,20 @@
 /*
  * clock.h
- *		Time as the relay counts it: microseconds of the monotonic clock, which
- *		nobody sets. Only what the outside sees (log, webhook-timestamp,
- *		Retry-After) is wall-clock time.
+ *		Time as the relay counts it: microseconds of a clock that nobody sets, and
+ *		that goes on while the machine sleeps, as leases do. Only what the outside
+ *		sees (log, webhook-timestamp, Retry-After) is wall-clock time.
  */
 #ifndef RELAY_CLOCK_H
 #define RELAY_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
+
+#ifdef CLOCK_BOOTTIME
+#define RELAY_CLOCK	CLOCK_BOOTTIME
+#else
+#define RELAY_CLOCK	CLOCK_MONOTONIC
+#endif
 
 #define US_PER_MS	INT64_C(1000)
 #define US_PER_S	INT64_C(1000000)
@@ -18,7 +24,7 @@ clock_now(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(RELAY_CLOCK, &now);
 	return now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 

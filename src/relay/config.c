@@ -43,17 +43,18 @@ unquote(char *value)
 {
 	char	   *from = value + 1;
 	char	   *to = value;
+	bool		closed = false;
 
 	for (; *from != '\0'; from++)
 	{
-		if (*from == '\'' && *++from != '\'')
+		closed = *from == '\'' && *++from != '\'';
+		if (closed)
 			break;
 		*to++ = *from;
 	}
-	/* The quote that ended it, if any, is the character before. */
-	if (from[-1] != '\'' || from == value + 1)
-		return false;
 	*to = '\0';
+	if (!closed)
+		return false;
 	from = skip_blanks(from);
 	return *from == '\0' || *from == '#';
 }

@@ -2,21 +2,25 @@
  * database.c
  *		The connection to the database, and the statements the relay runs there.
  *
- * Everything here is asynchronous, so that requests go on while the database
- * works or is away. One statement runs at a time:
+ * Requests go on while the database works or is away, so that nothing here waits
+ * for it, with two exceptions in libpq: connecting looks the host's name up, and
+ * cancelling a claim at the end connects once more. One statement runs at a time:
  *
- *		DOWN -> CONNECTING -> CHECKING -> (LISTENING) -> IDLE <-> BUSY
+ *		DOWN -> CONNECTING -> CHECKING -> (LISTENING) -> IDLE <-> BUSY -> (PAUSED)
  *
  * Each is a transaction of its own, sent without preparing it, so that PgBouncer
  * may give every one to another server. LISTEN alone needs a server of our own:
  * CHECKING asks the server for its process id, and if that is not the one we
  * connected to, somebody stands between and we only poll.
  *
- * Whatever goes wrong that commerce did not refuse, and that is no conflict of
- * transactions, drops the connection, and a new one is tried after a delay that
- * doubles up to BACKOFF_MAX_US: the relay outlives a restart, a failover, a
- * missing grant. The connection counts as up with its first good statement; only
- * a change of that state is logged.
+ * Every function, operator and type in them has its schema: the role's search_path
+ * may lead through schemas where others can create some.
+ *
+ * Whatever goes wrong that commerce did not refuse drops the connection, and a new
+ * one is tried after a delay that doubles up to BACKOFF_MAX_US: the relay outlives
+ * a restart, a failover, a missing grant. A conflict of transactions keeps the
+ * connection, but is followed by the same delay. The connection counts as up with
+ * its first good statement; only a change of that state is logged.
  */
 #include "database.h"
 
@@ -31,6 +35,8 @@
 #define BACKOFF_MAX_US		(5 * US_PER_S)
 /* Longer than tcp_user_timeout, so that libpq gets to the next of several hosts. */
 #define CONNECT_TIMEOUT_US	(20 * US_PER_S)
+/* At the end of the program, a statement that runs for so long is stuck. */
+#define PATIENCE_US			US_PER_S
 
 typedef enum DatabaseState
 {
@@ -39,7 +45,8 @@ typedef enum DatabaseState
 	DATABASE_CHECKING,
 	DATABASE_LISTENING,
 	DATABASE_IDLE,
-	DATABASE_BUSY
+	DATABASE_BUSY,
+	DATABASE_PAUSED
 } DatabaseState;
 
 struct Database
@@ -48,8 +55,8 @@ struct Database
 	PGconn	   *connection;
 	DatabaseState state;
 	PostgresPollingStatusType awaited;	/* while connecting */
-	int64_t		deadline_us;	/* DOWN: of the next try; before IDLE: to give up,
-								 * unless something comes */
+	int64_t		deadline_us;	/* DOWN, PAUSED: of the next try; before IDLE: to
+								 * give up, unless something comes */
 	int64_t		backoff_us;
 	bool		up;
 	bool		listening;
@@ -59,6 +66,8 @@ struct Database
 	char		last_error[ERROR_SIZE];
 
 	Statement	statement;		/* the one running, or ended and not yet taken */
+	int64_t		sent_us;		/* when it was sent, or cancelled */
+	bool		cancelled;
 	bool		ended;
 	Answer		answer;
 	PGresult   *result;			/* what came of the one running so far */
@@ -98,7 +107,17 @@ log_loss(Database *database, const char *error)
 	snprintf(database->last_error, sizeof(database->last_error), "%s", error);
 }
 
-/* Drop the connection; what ran on it is to be done again. */
+/* The next thing to do has to wait, longer each time until something succeeds. */
+static void
+delay(Database *database)
+{
+	database->deadline_us = clock_now() + database->backoff_us;
+	database->backoff_us *= 2;
+	if (database->backoff_us > BACKOFF_MAX_US)
+		database->backoff_us = BACKOFF_MAX_US;
+}
+
+/* Drop the connection; whether what ran on it was done is not known. */
 static void
 lose(Database *database, const char *message)
 {
@@ -113,15 +132,12 @@ lose(Database *database, const char *message)
 	if (database->state == DATABASE_BUSY)
 	{
 		database->ended = true;
-		database->answer = ANSWER_AGAIN;
+		database->answer = ANSWER_NONE;
 	}
 	database->state = DATABASE_DOWN;
 	database->up = false;
 	database->loss = true;
-	database->deadline_us = clock_now() + database->backoff_us;
-	database->backoff_us *= 2;
-	if (database->backoff_us > BACKOFF_MAX_US)
-		database->backoff_us = BACKOFF_MAX_US;
+	delay(database);
 }
 
 /* The server did as we asked. */
@@ -130,10 +146,10 @@ note_up(Database *database)
 {
 	LogEntry	entry;
 
+	database->backoff_us = BACKOFF_MIN_US;
 	if (database->up)
 		return;
 	database->up = true;
-	database->backoff_us = BACKOFF_MIN_US;
 	database->last_error[0] = '\0';
 	log_begin(&entry, LOG_INFO, "connected");
 	log_text(&entry, "mode", database->listening ? "listening" : "polling");
@@ -155,6 +171,28 @@ log_polling(Database *database)
 	log_end(&entry);
 }
 
+/*
+ * What the server has to say beside its answers. libpq would write it to stderr as
+ * it is, and its author may be anybody.
+ */
+static void
+log_notice(void *argument, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	char		printable[ERROR_SIZE];
+	LogEntry	entry;
+
+	(void) argument;
+	if (message == NULL)
+		message = PQresultErrorMessage(result);
+	text_printable(printable, sizeof(printable), message, strlen(message));
+	log_begin(&entry, LOG_WARNING, "notice");
+	log_text(&entry, "sqlstate", state != NULL ? state : "");
+	log_text(&entry, "message", printable);
+	log_end(&entry);
+}
+
 /* ---- connect ---- */
 
 static void
@@ -170,6 +208,7 @@ connect_start(Database *database)
 	};
 
 	database->connection = memory_check(PQconnectStartParams(keywords, values, 1));
+	PQsetNoticeReceiver(database->connection, log_notice, NULL);
 	database->state = DATABASE_CONNECTING;
 	database->awaited = PGRES_POLLING_WRITING;
 	database->deadline_us = clock_now() + CONNECT_TIMEOUT_US;
@@ -242,6 +281,8 @@ send_statement(Database *database, Statement statement, const char *sql,
 			   int count, const char *const *values)
 {
 	database->statement = statement;
+	database->sent_us = clock_now();
+	database->cancelled = false;
 	database->state = DATABASE_BUSY;
 	if (!PQsendQueryParams(database->connection, sql, count, NULL, values,
 						   NULL, NULL, 0))
@@ -260,8 +301,11 @@ database_claim(Database *database, int batch_size)
 			 (long long) database->options->lease_us);
 	send_statement(database, STATEMENT_CLAIM,
 				   "SELECT event_id, order_id, attempt,"
-				   " (extract(epoch FROM clock_timestamp()"
-				   "  - (payload->>'occurred_at')::timestamptz) * 1000000)::bigint,"
+				   " (extract(epoch FROM pg_catalog.clock_timestamp()"
+				   "  OPERATOR(pg_catalog.-)"
+				   "  (payload OPERATOR(pg_catalog.->>) 'occurred_at')"
+				   "  ::pg_catalog.timestamptz)"
+				   "  OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8,"
 				   " payload"
 				   " FROM commerce.claim_events($1, $2)", 2, values);
 }
@@ -318,34 +362,61 @@ database_fail(Database *database, const Event *event)
 				   "SELECT status FROM commerce.fail_event($1, $2, $3, $4)", 4, values);
 }
 
+/* Drop the connection because of the error that is the result. */
+static void
+lose_by_error(Database *database, const char *state)
+{
+	const char *message = PQresultErrorField(database->result, PG_DIAG_MESSAGE_PRIMARY);
+	Answer		answer = ANSWER_ERROR;
+	char		error[ERROR_SIZE];
+
+	/* libpq's own errors have no state; 57P is the server's going down. */
+	if (state[0] == '\0' || strncmp(state, "57P", 3) == 0)
+		answer = ANSWER_NONE;
+	if (message == NULL)
+		message = PQresultErrorMessage(database->result);
+	snprintf(error, sizeof(error), "%s%s%s", state, state[0] != '\0' ? ": " : "", message);
+	lose(database, error);
+	database->answer = answer;
+}
+
 /* The statement ended with an error: which answer is that, or is it a loss? */
 static void
 end_with_error(Database *database)
 {
 	const char *state = PQresultErrorField(database->result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(database->result, PG_DIAG_MESSAGE_PRIMARY);
-	char		error[ERROR_SIZE];
+	bool		failing = database->statement == STATEMENT_FAIL;
+	DatabaseState next = DATABASE_IDLE;
 
-	database->answer = ANSWER_AGAIN;
-	if (state != NULL && strncmp(state, "SC", 2) == 0)
+	if (state == NULL)
+		state = "";
+	if (database->state != DATABASE_BUSY)
+		next = DATABASE_DOWN;
+	else if (failing && strncmp(state, "SC", 2) == 0)
 		database->answer = ANSWER_REFUSED;
-	else if (state != NULL && strncmp(state, "22", 2) == 0 &&
-			 database->statement == STATEMENT_FAIL)
+	else if (failing && strncmp(state, "22", 2) == 0)
 		database->answer = ANSWER_UNFIT;
-	else if (state == NULL || strncmp(state, "40", 2) != 0 ||
-			 database->state != DATABASE_BUSY)
+	else
 	{
-		if (message == NULL)
-			message = PQresultErrorMessage(database->result);
-		snprintf(error, sizeof(error), "%s%s%s", state != NULL ? state : "",
-				 state != NULL ? ": " : "", message);
-		lose(database, error);
+		database->answer = ANSWER_ERROR;
+		/* 57014 is the answer to our cancelling it. */
+		if (strncmp(state, "40", 2) == 0 ||
+			(database->cancelled && strcmp(state, "57014") == 0))
+			next = DATABASE_PAUSED;
+		else
+			next = DATABASE_DOWN;
+	}
+	if (next == DATABASE_DOWN)
+	{
+		lose_by_error(database, state);
 		return;
 	}
 	PQclear(database->result);
 	database->result = NULL;
-	database->state = DATABASE_IDLE;
+	database->state = next;
 	database->ended = true;
+	if (next == DATABASE_PAUSED)
+		delay(database);
 }
 
 /* All of the statement's answer is here. */
@@ -382,8 +453,9 @@ read_server(Database *database)
 		lose(database, PQerrorMessage(database->connection));
 		return;
 	}
-	while (database->state != DATABASE_IDLE && database->state != DATABASE_DOWN &&
-		   !PQisBusy(database->connection))
+	while ((database->state == DATABASE_CHECKING ||
+			database->state == DATABASE_LISTENING ||
+			database->state == DATABASE_BUSY) && !PQisBusy(database->connection))
 	{
 		PGresult   *result = PQgetResult(database->connection);
 
@@ -419,6 +491,8 @@ database_advance(Database *database)
 		connect_go_on(database);
 	else
 		read_server(database);
+	if (database->state == DATABASE_PAUSED && now >= database->deadline_us)
+		database->state = DATABASE_IDLE;
 	if ((database->state == DATABASE_CONNECTING ||
 		 database->state == DATABASE_CHECKING ||
 		 database->state == DATABASE_LISTENING) && now >= database->deadline_us)
@@ -459,6 +533,35 @@ database_take_notification(Database *database)
 
 	database->notified = false;
 	return notified;
+}
+
+bool
+database_is_stuck(const Database *database)
+{
+	return database->state == DATABASE_BUSY &&
+		clock_now() >= database->sent_us + PATIENCE_US;
+}
+
+void
+database_end_claim(Database *database)
+{
+	PGcancel   *cancel;
+	char		error[256];
+
+	if (database->statement != STATEMENT_CLAIM || !database_is_stuck(database))
+		return;
+	if (database->cancelled)
+	{
+		lose(database, "the server did not end a claim that was cancelled");
+		return;
+	}
+	/* Just to hang up would not do: it claims once what holds it up is gone. */
+	database->cancelled = true;
+	cancel = memory_check(PQgetCancel(database->connection));
+	if (!PQcancel(cancel, error, sizeof(error)))
+		lose(database, error);
+	PQfreeCancel(cancel);
+	database->sent_us = clock_now();
 }
 
 Statement

@@ -25,9 +25,10 @@ typedef enum Statement
 typedef enum Answer
 {
 	ANSWER_RESULT,				/* a result */
-	ANSWER_REFUSED,				/* commerce refused it: class SC */
-	ANSWER_UNFIT,				/* the data do not fit the database: class 22 */
-	ANSWER_AGAIN				/* a conflict, or the connection broke */
+	ANSWER_REFUSED,				/* a failure is not ours to report: class SC */
+	ANSWER_UNFIT,				/* a failure's error does not fit: class 22 */
+	ANSWER_ERROR,				/* another error; the next statement is delayed */
+	ANSWER_NONE					/* the connection broke: it may be done or not */
 } Answer;
 
 typedef struct Database Database;
@@ -61,6 +62,14 @@ extern bool database_wait(const Database *database, struct curl_waitfd *file,
 extern void database_claim(Database *database, int batch_size);
 extern void database_ack(Database *database, const Event *first, int count);
 extern void database_fail(Database *database, const Event *event);
+
+/*
+ * The relay is about to end: end a claim that has been running for too long.
+ */
+extern void database_end_claim(Database *database);
+
+/* Whether a statement has been running for too long. */
+extern bool database_is_stuck(const Database *database);
 
 /*
  * The statement that ended, or STATEMENT_NONE. The caller clears the result,

@@ -78,3 +78,17 @@ event_free_first(EventList *list, int count)
 		event_free(event);
 	}
 }
+
+void
+event_log(const char *level, const char *name, const Event *event, const char *error)
+{
+	LogEntry	entry;
+
+	log_begin(&entry, level, name);
+	log_int(&entry, "event_id", event->event_id);
+	log_int(&entry, "order_id", event->order_id);
+	log_int(&entry, "attempt", event->attempt);
+	if (error != NULL)
+		log_text(&entry, "error", error);
+	log_end(&entry);
+}

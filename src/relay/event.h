@@ -8,6 +8,7 @@
 #ifndef RELAY_EVENT_H
 #define RELAY_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,11 +21,13 @@ typedef struct Event
 	int64_t		event_id;
 	int64_t		order_id;
 	int			attempt;
-	int64_t		occurred_us;	/* on the monotonic clock, may be negative */
+	int64_t		occurred_us;	/* as clock_now() has it, may be negative */
 	int64_t		lease_end_us;
 	int64_t		started_us;		/* when its delivery began */
 	char	   *error;			/* why its delivery failed; NULL: it did not */
 	int			retry_after_s;	/* what the endpoint asked for; 0: nothing */
+	int			refusals;		/* how often its outcome alone could not be recorded */
+	bool		in_doubt;		/* the outcome may have been recorded already */
 	size_t		payload_length;
 	char		payload[];		/* and a zero byte */
 } Event;
@@ -42,6 +45,10 @@ extern void event_free(Event *event);
 /* Note a failure; the first error of an event is the one that counts. */
 extern void event_fail(Event *event, const char *format, ...)
 			__attribute__((format(printf, 2, 3)));
+
+/* An entry of the log about the event, with an error unless that is NULL. */
+extern void event_log(const char *level, const char *name, const Event *event,
+					  const char *error);
 
 extern void event_append(EventList *list, Event *event);
 extern void event_remove(EventList *list, Event *event);

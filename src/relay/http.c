@@ -6,8 +6,9 @@
  * libcurl keeps connections open from one event to the next, and the memory that
  * belongs to the request. The body is the event's payload, sent from where it is.
  *
- * Only an answer that came in full counts as one. No redirect is followed: the
- * endpoint that was named gets the data, or nobody.
+ * Only an answer that came in full counts as one, or one that is longer than
+ * anybody reads, which is cut off. No redirect is followed: the endpoint that was
+ * named gets the data, or nobody.
  */
 #include "http.h"
 
@@ -18,6 +19,10 @@
 #include "text.h"
 
 #define BODY_KEPT			200
+/* Of an answer. libcurl keeps all headers, and takes some memory for each. */
+#define BODY_MAX			(1024 * 1024)
+#define HEADERS_MAX			(64 * 1024)
+#define HEADER_OVERHEAD		64
 #define RETRY_AFTER_MAX_S	(12 * 3600)
 /* Answers are short; the default of 16 kB would be taken per slot. */
 #define RECEIVE_BUFFER		2048
@@ -39,7 +44,9 @@ typedef struct Slot
 	struct curl_slist headers[HEADER_COUNT];
 	char		header[HEADER_COUNT][24 + SIGNATURE_SIZE];
 	char		error[CURL_ERROR_SIZE];
-	size_t		body_length;
+	size_t		header_bytes;	/* of the answer, so far */
+	size_t		body_bytes;		/* as well */
+	size_t		body_length;	/* what we keep of them */
 	char		body[BODY_KEPT];
 } Slot;
 
@@ -64,7 +71,19 @@ keep_body(char *data, size_t size, size_t count, void *argument)
 
 	memcpy(slot->body + slot->body_length, data, kept);
 	slot->body_length += kept;
-	return length;
+	slot->body_bytes += length;
+	return slot->body_bytes <= BODY_MAX ? length : 0;
+}
+
+/* Count what comes before and, in trailers, after the body. */
+static size_t
+count_header(char *data, size_t size, size_t count, void *argument)
+{
+	Slot	   *slot = argument;
+
+	(void) data;
+	slot->header_bytes += size * count + HEADER_OVERHEAD;
+	return slot->header_bytes <= HEADERS_MAX ? size * count : 0;
 }
 
 static void
@@ -83,8 +102,14 @@ set_up_slot(const Http *http, Slot *slot)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, count_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long) RECEIVE_BUFFER);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* After a timeout do not wait for the thread that looks the name up. */
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, slot->headers);
@@ -149,43 +174,50 @@ http_free(Http *http)
 
 /* ---- the request ---- */
 
-static void
-write_headers(const Http *http, Slot *slot)
+/* False if the event cannot be signed. */
+static bool
+write_headers(const Http *http, Slot *slot, const Event *event)
 {
-	const Event *event = slot->event;
 	int64_t		timestamp = time(NULL);
 	char		id[24];
 	char		signature[SIGNATURE_SIZE];
 
 	snprintf(id, sizeof(id), "%lld", (long long) event->event_id);
-	/* Without a signature the endpoint refuses the event, and it fails. */
 	if (!signature_sign(http->secrets->secret, http->secrets->count, id, timestamp,
 						event->payload, event->payload_length, signature))
-		signature[0] = '\0';
+		return false;
 	snprintf(slot->header[HEADER_ID], sizeof(slot->header[0]), "webhook-id: %s", id);
 	snprintf(slot->header[HEADER_TIMESTAMP], sizeof(slot->header[0]),
 			 "webhook-timestamp: %lld", (long long) timestamp);
 	snprintf(slot->header[HEADER_SIGNATURE], sizeof(slot->header[0]),
 			 "webhook-signature: %s", signature);
+	return true;
 }
 
-void
+bool
 http_start(Http *http, Event *event)
 {
 	Slot	   *slot = http->free;
 
-	http->free = slot->next_free;
 	if (slot->easy == NULL)
 		set_up_slot(http, slot);
+	if (!write_headers(http, slot, event))
+	{
+		event_fail(event, "could not be signed");
+		return false;
+	}
+	http->free = slot->next_free;
 	slot->event = event;
 	slot->error[0] = '\0';
+	slot->header_bytes = 0;
+	slot->body_bytes = 0;
 	slot->body_length = 0;
-	write_headers(http, slot);
 	curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, (char *) event->payload);
 	curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE,
 					 (curl_off_t) event->payload_length);
 	if (curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK)
 		memory_check(NULL);
+	return true;
 }
 
 /* ---- the answer ---- */
@@ -219,16 +251,20 @@ retry_after_s(CURL *easy)
 }
 
 /*
- * Over HTTP/2 an endpoint that does not care for the rest of the request resets
- * the stream after its answer. For libcurl that is an error, even if the answer
- * is complete.
+ * A body that is longer than anybody reads is as good as a full one: the status
+ * says it all. Over HTTP/2 an endpoint that does not care for the rest of the
+ * request resets the stream after its answer. For libcurl that is an error, even
+ * if the answer is complete.
  */
 static bool
-came_in_full(CURL *easy, CURLcode code)
+came_in_full(const Slot *slot, CURLcode code)
 {
+	CURL	   *easy = slot->easy;
 	curl_off_t	expected = -1;
 	curl_off_t	received = 0;
 
+	if (code == CURLE_WRITE_ERROR && slot->body_bytes > BODY_MAX)
+		return true;
 	if (code != CURLE_HTTP2_STREAM)
 		return code == CURLE_OK;
 	curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
@@ -263,6 +299,8 @@ judge_failure(Slot *slot, CURLcode code)
 		slot->error : curl_easy_strerror(code);
 	char		printable[CURL_ERROR_SIZE];
 
+	if (slot->header_bytes > HEADERS_MAX)
+		message = "the headers of the answer are too long";
 	text_printable(printable, sizeof(printable), message, strlen(message));
 	event_fail(slot->event, "%s%s",
 			   code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
@@ -289,7 +327,7 @@ http_take_finished(Http *http)
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
 		slot = (Slot *) private;
 		event = slot->event;
-		if (came_in_full(easy, code))
+		if (came_in_full(slot, code))
 			judge_answer(http, slot);
 		else
 			judge_failure(slot, code);

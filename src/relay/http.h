@@ -18,8 +18,11 @@ typedef struct Http Http;
 extern Http *http_new(CURLM *multi, const Options *options, const Secrets *secrets);
 extern void http_free(Http *http);
 
-/* Start a request; at most options->concurrency may be unfinished. */
-extern void http_start(Http *http, Event *event);
+/*
+ * Start a request; at most options->concurrency may be unfinished. False if it
+ * cannot be signed: the event has an error, and its delivery has ended.
+ */
+extern bool http_start(Http *http, Event *event);
 
 /*
  * The next event whose request ended since the last call, or NULL. It has an

@@ -11,6 +11,7 @@
  */
 #include "log.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -58,23 +59,23 @@ log_begin(LogEntry *entry, const char *level, const char *event)
 	log_text(entry, "event", event);
 }
 
-static int
+static bool
 must_quote(const char *value)
 {
 	size_t		length = strlen(value);
 
 	if (length == 0)
-		return 1;
+		return true;
 	for (size_t i = 0; i < length;)
 	{
 		size_t		bytes = text_character(value + i, length - i);
 
 		if (bytes == 0 || text_is_control(value + i) ||
 			strchr(" \"\\=", value[i]) != NULL)
-			return 1;
+			return true;
 		i += bytes;
 	}
-	return 0;
+	return false;
 }
 
 void

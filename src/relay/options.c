@@ -253,6 +253,8 @@ read_arguments(Options *options, int argc, char **argv)
 
 		if (found == ':')
 			options_error("%s needs a value", argv[optind - 1]);
+		if (found == '?' && optopt != 0)
+			options_error("there is no option \"-%c\"", optopt);
 		if (found == '?')
 			options_error("there is no option \"%s\", or it takes no value",
 						  argv[optind - 1]);
@@ -270,12 +272,13 @@ read_arguments(Options *options, int argc, char **argv)
 static bool
 conninfo_has_password(const char *conninfo)
 {
-	char	   *error = NULL;
-	PQconninfoOption *parts = PQconninfoParse(conninfo, &error);
+	PQconninfoOption *parts = PQconninfoParse(conninfo, NULL);
 	bool		found = false;
 
+	/* libpq's message would repeat some of it, which may be a password. */
 	if (parts == NULL)
-		options_error("conninfo is not valid: %s", error != NULL ? error : "no memory");
+		options_error("conninfo is not valid: it must be \"keyword=value ...\","
+					  " with keywords that libpq knows, or \"postgresql://...\"");
 	for (PQconninfoOption *part = parts; part->keyword != NULL; part++)
 	{
 		if (part->val != NULL && (strcmp(part->keyword, "password") == 0 ||

@@ -5,7 +5,6 @@
 #ifndef RELAY_OUTPUT_H
 #define RELAY_OUTPUT_H
 
-#include <curl/curl.h>
 #include <stdbool.h>
 
 #include "event.h"

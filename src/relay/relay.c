@@ -19,9 +19,7 @@
  *	- The database runs one statement at a time. A full or waiting batch of acks
  *	  goes first, then failures, then claims, and acks that need not wait for more.
  *
- * An event whose ack or failure was sent stays in its list until the answer is
- * here: if the connection breaks, it is sent again. The attempt number makes that
- * harmless.
+ * What follows delivery is in record.c.
  */
 #include "relay.h"
 
@@ -34,10 +32,7 @@
 #include "http.h"
 #include "memory.h"
 #include "output.h"
-#include "text.h"
-
-/* How long an ack may wait for others. */
-#define ACK_DELAY_US		(10 * US_PER_MS)
+#include "record.h"
 
 typedef enum RelayState
 {
@@ -59,10 +54,7 @@ typedef struct Relay
 
 	EventList	queued;
 	EventList	in_flight;
-	EventList	delivered;
-	EventList	failed;
-	int64_t		ack_due_us;		/* when there are delivered ones */
-	int			acking;			/* so many of the delivered are being acked */
+	Record		record;
 
 	bool		look;			/* there may be something to claim */
 	bool		claimed_alone;	/* nothing else was here at the last claim */
@@ -73,11 +65,8 @@ typedef struct Relay
 
 	int64_t		status_due_us;
 	int64_t		claimed_count;
-	int64_t		delivered_count;
-	int64_t		failed_count;
-	int64_t		dead_count;
-	int64_t		lost_count;		/* leases: dropped, or not ours any more */
-	int64_t		dropped_count;
+	int64_t		too_short_count;	/* leases, that did not suffice to deliver */
+	int64_t		dropped_before;	/* outcomes, before we began to stop */
 } Relay;
 
 /* ---- log ---- */
@@ -97,20 +86,6 @@ log_start(const Options *options)
 	log_int(&entry, "timeout_ms", options->timeout_us / US_PER_MS);
 	log_int(&entry, "poll_interval_ms", options->poll_interval_us / US_PER_MS);
 	log_text(&entry, "once", options->once ? "on" : "off");
-	log_end(&entry);
-}
-
-static void
-log_event(const char *level, const char *name, const Event *event, const char *error)
-{
-	LogEntry	entry;
-
-	log_begin(&entry, level, name);
-	log_int(&entry, "event_id", event->event_id);
-	log_int(&entry, "order_id", event->order_id);
-	log_int(&entry, "attempt", event->attempt);
-	if (error != NULL)
-		log_text(&entry, "error", error);
 	log_end(&entry);
 }
 
@@ -134,17 +109,17 @@ log_status(const Relay *relay)
 
 	first = oldest(&relay->queued, first);
 	first = oldest(&relay->in_flight, first);
-	first = oldest(&relay->delivered, first);
-	first = oldest(&relay->failed, first);
+	first = oldest(&relay->record.delivered, first);
+	first = oldest(&relay->record.failed, first);
 	log_begin(&entry, LOG_INFO, "status");
 	log_int(&entry, "claimed", relay->claimed_count);
-	log_int(&entry, "delivered", relay->delivered_count);
-	log_int(&entry, "failed", relay->failed_count);
-	log_int(&entry, "dead", relay->dead_count);
+	log_int(&entry, "delivered", relay->record.delivered_count);
+	log_int(&entry, "failed", relay->record.failed_count);
+	log_int(&entry, "dead", relay->record.dead_count);
 	log_int(&entry, "in_flight", relay->in_flight.count);
 	log_int(&entry, "queued", relay->queued.count);
 	log_int(&entry, "lag_ms", (now - first) / US_PER_MS);
-	log_int(&entry, "lease_lost", relay->lost_count);
+	log_int(&entry, "lease_lost", relay->record.lost_count + relay->too_short_count);
 	log_end(&entry);
 }
 
@@ -159,6 +134,7 @@ stop(Relay *relay, RelayState state, int exit_code, const char *reason)
 		return;
 	relay->state = state;
 	relay->exit_code = exit_code;
+	relay->dropped_before = relay->record.dropped_count;
 	log_begin(&entry,
 			  exit_code == EXIT_ENDPOINT_GONE || exit_code == EXIT_STDOUT ?
 			  LOG_ERROR : LOG_INFO, "stopping");
@@ -264,7 +240,7 @@ is_claim_wanted(const Relay *relay)
 	if (relay->state != RELAY_RUNNING || room(relay) <= 0 || !are_slots_free_soon(relay))
 		return false;
 	if (relay->options->once &&
-		undelivered(relay) + relay->delivered.count + relay->failed.count == 0)
+		undelivered(relay) + record_left(&relay->record) == 0)
 		return true;
 	return relay->look ||
 		clock_now() >= relay->claim_us + relay->options->poll_interval_us;
@@ -275,7 +251,7 @@ claim(Relay *relay)
 {
 	relay->claim_size = (int) smaller(room(relay), relay->options->batch_size);
 	relay->claimed_alone =
-		undelivered(relay) + relay->delivered.count + relay->failed.count == 0;
+		undelivered(relay) + record_left(&relay->record) == 0;
 	relay->look = false;
 	/* Before it is sent, so that our lease ends before the database's. */
 	relay->claim_us = clock_now();
@@ -307,7 +283,8 @@ claimed(Relay *relay, const PGresult *result)
 		relay->look = true;
 	if (relay->options->once && relay->claimed_alone && count == 0)
 		stop(relay, RELAY_DRAINING,
-			 relay->failed_count + relay->dropped_count > 0 ? EXIT_SOME_FAILED : EXIT_DONE,
+			 relay->record.failed_count + relay->record.dropped_count +
+			 relay->too_short_count > 0 ? EXIT_SOME_FAILED : EXIT_DONE,
 			 "nothing is due");
 }
 
@@ -329,10 +306,9 @@ next_queued(Relay *relay)
 			event_append(&relay->in_flight, event);
 			return event;
 		}
-		log_event(LOG_WARNING, "lease_too_short", event,
+		event_log(LOG_WARNING, "lease_too_short", event,
 				  "not delivered: the lease would end before the timeout");
-		relay->lost_count++;
-		relay->dropped_count++;
+		relay->too_short_count++;
 		event_free(event);
 	}
 	return NULL;
@@ -347,14 +323,8 @@ finished(Relay *relay, Event *event)
 	learn(&relay->delivery_took_us, now - event->started_us);
 	event_remove(&relay->in_flight, event);
 	if (event->error != NULL)
-	{
-		log_event(LOG_WARNING, "delivery_failed", event, event->error);
-		event_append(&relay->failed, event);
-		return;
-	}
-	if (relay->delivered.count == 0)
-		relay->ack_due_us = now + ACK_DELAY_US;
-	event_append(&relay->delivered, event);
+		event_log(LOG_WARNING, "delivery_failed", event, event->error);
+	record_add(&relay->record, event);
 }
 
 /* Whether some ended, so that there is more to do before waiting. */
@@ -368,7 +338,10 @@ deliver_by_http(Relay *relay)
 	while (relay->state != RELAY_ENDING &&
 		   relay->in_flight.count < relay->options->concurrency &&
 		   (event = next_queued(relay)) != NULL)
-		http_start(relay->http, event);
+	{
+		if (!http_start(relay->http, event))
+			finished(relay, event);
+	}
 	curl_multi_perform(relay->multi, &unfinished);
 	while ((event = http_take_finished(relay->http)) != NULL)
 	{
@@ -403,50 +376,7 @@ deliver_to_stdout(Relay *relay)
 		stop(relay, RELAY_ENDING, EXIT_STDOUT, relay->output.event->error);
 }
 
-/* ---- record ---- */
-
-static void
-acked(Relay *relay, const PGresult *result)
-{
-	int64_t		count = atoll(PQgetvalue(result, 0, 0));
-	LogEntry	entry;
-
-	if (count < relay->acking)
-	{
-		log_begin(&entry, LOG_WARNING, "lease_lost");
-		log_int(&entry, "sent", relay->acking);
-		log_int(&entry, "acked", count);
-		log_end(&entry);
-	}
-	relay->delivered_count += count;
-	relay->lost_count += relay->acking - count;
-	event_free_first(&relay->delivered, relay->acking);
-	relay->ack_due_us = clock_now() + ACK_DELAY_US;
-	/* The next event of the same order can be claimed now. */
-	relay->look = true;
-}
-
-static void
-fail_recorded(Relay *relay, const PGresult *result)
-{
-	Event	   *event = relay->failed.first;
-
-	relay->failed_count++;
-	if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "dead") == 0)
-	{
-		relay->dead_count++;
-		log_event(LOG_ERROR, "dead", event, event->error);
-	}
-	event_free_first(&relay->failed, 1);
-}
-
-static void
-fail_refused(Relay *relay)
-{
-	log_event(LOG_WARNING, "lease_lost", relay->failed.first, NULL);
-	relay->lost_count++;
-	event_free_first(&relay->failed, 1);
-}
+/* ---- the loop ---- */
 
 static void
 take_answer(Relay *relay)
@@ -457,32 +387,24 @@ take_answer(Relay *relay)
 
 	if (statement == STATEMENT_NONE)
 		return;
-	if (answer == ANSWER_RESULT)
+	if (statement != STATEMENT_CLAIM)
 	{
-		if (statement == STATEMENT_CLAIM)
-			claimed(relay, result);
-		else if (statement == STATEMENT_ACK)
-			acked(relay, result);
-		else
-			fail_recorded(relay, result);
+		if (record_take_answer(&relay->record, statement, answer, result))
+			relay->look = true;
 	}
-	else if (statement == STATEMENT_CLAIM)
+	else if (answer == ANSWER_RESULT)
+		claimed(relay, result);
+	else
 		relay->look = true;
-	else if (answer == ANSWER_REFUSED && statement == STATEMENT_FAIL)
-		fail_refused(relay);
-	else if (answer == ANSWER_UNFIT)
-		text_make_ascii(relay->failed.first->error);
 	PQclear(result);
 }
-
-/* ---- the loop ---- */
 
 static void
 use_database(Relay *relay)
 {
-	int			delivered = relay->delivered.count;
-
 	database_advance(relay->database);
+	if (relay->state != RELAY_RUNNING)
+		database_end_claim(relay->database);
 	take_answer(relay);
 	if (database_take_notification(relay->database))
 		relay->look = true;
@@ -491,22 +413,12 @@ use_database(Relay *relay)
 	if (!database_is_idle(relay->database))
 		return;
 
-	delivered = relay->delivered.count;
-	if (delivered > 0 && (delivered >= relay->options->batch_size ||
-						  clock_now() >= relay->ack_due_us))
-	{
-		relay->acking = delivered;
-		database_ack(relay->database, relay->delivered.first, delivered);
-	}
-	else if (relay->failed.count > 0)
-		database_fail(relay->database, relay->failed.first);
-	else if (is_claim_wanted(relay))
+	if (record_send(&relay->record, false))
+		return;
+	if (is_claim_wanted(relay))
 		claim(relay);
-	else if (delivered > 0 && undelivered(relay) == 0)
-	{
-		relay->acking = delivered;
-		database_ack(relay->database, relay->delivered.first, delivered);
-	}
+	else if (undelivered(relay) == 0)
+		record_send(&relay->record, true);
 }
 
 /* Wait until there is something to do. */
@@ -527,8 +439,8 @@ wait_for_work(Relay *relay, int signals)
 	}
 	if (database_is_idle(relay->database))
 	{
-		if (relay->delivered.count > 0)
-			until = smaller(until, relay->ack_due_us);
+		if (relay->record.delivered.count > 0)
+			until = smaller(until, relay->record.ack_due_us);
 		if (relay->state == RELAY_RUNNING && undelivered(relay) < relay->options->concurrency)
 			until = smaller(until, relay->claim_us + relay->options->poll_interval_us);
 	}
@@ -541,22 +453,10 @@ wait_for_work(Relay *relay, int signals)
 						(int) ((until - now + US_PER_MS - 1) / US_PER_MS), NULL);
 }
 
-/* Nothing of these can be recorded any more. */
-static bool
-leases_ended(const EventList *list, int64_t now)
-{
-	for (const Event *event = list->first; event != NULL; event = event->next)
-	{
-		if (event->lease_end_us > now)
-			return false;
-	}
-	return true;
-}
-
 static bool
 is_done(Relay *relay)
 {
-	int			unrecorded = relay->delivered.count + relay->failed.count;
+	int			unrecorded = record_left(&relay->record);
 	bool		idle = relay->in_flight.count == 0 || relay->output.broken;
 
 	if (relay->options->once && relay->exit_code == EXIT_DATABASE)
@@ -566,13 +466,11 @@ is_done(Relay *relay)
 		return false;
 	if (unrecorded == 0)
 		return !database_is_busy(relay->database);
-	if (database_is_up(relay->database) ||
-		!leases_ended(&relay->delivered, clock_now()) ||
-		!leases_ended(&relay->failed, clock_now()))
+	if ((database_is_up(relay->database) && !database_is_stuck(relay->database)) ||
+		!record_is_too_late(&relay->record))
 		return false;
-	relay->lost_count += unrecorded;
-	if (relay->exit_code == EXIT_DONE)
-		relay->exit_code = EXIT_DATABASE;
+	relay->record.lost_count += unrecorded;
+	relay->record.dropped_count += unrecorded;
 	return true;
 }
 
@@ -616,7 +514,11 @@ relay_run(const Options *options, Secrets *secrets, int signals)
 	if (!options->to_stdout)
 		relay.http = http_new(relay.multi, options, secrets);
 	relay.database = database_new(options);
+	record_init(&relay.record, relay.database, options->batch_size);
 	run(&relay, signals);
+	if (relay.exit_code == EXIT_DONE &&
+		relay.record.dropped_count > relay.dropped_before)
+		relay.exit_code = EXIT_DATABASE;
 
 	log_status(&relay);
 	log_begin(&entry, LOG_INFO, "shutdown");
@@ -628,7 +530,6 @@ relay_run(const Options *options, Secrets *secrets, int signals)
 	curl_multi_cleanup(relay.multi);
 	event_free_first(&relay.queued, relay.queued.count);
 	event_free_first(&relay.in_flight, relay.in_flight.count);
-	event_free_first(&relay.delivered, relay.delivered.count);
-	event_free_first(&relay.failed, relay.failed.count);
+	record_free(&relay.record);
 	return relay.exit_code;
 }

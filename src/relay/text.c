@@ -46,7 +46,7 @@ text_character(const char *text, size_t length)
 	return needed;
 }
 
-int
+bool
 text_is_control(const char *character)
 {
 	const unsigned char *byte = (const unsigned char *) character;
@@ -87,12 +87,23 @@ text_printable(char *copy, size_t size, const char *text, size_t length)
 	copy[used] = '\0';
 }
 
-void
+bool
 text_make_ascii(char *text)
 {
+	char	   *to = text;
+	bool		changed = false;
+
 	for (; *text != '\0'; text++)
 	{
-		if ((unsigned char) *text >= 0x80)
-			*text = '?';
+		unsigned char byte = (unsigned char) *text;
+
+		if (byte < 0x80)
+			*to++ = *text;
+		/* Any other byte but the first goes with the first. */
+		else if (byte >= 0xC0)
+			*to++ = '?';
+		changed = changed || byte >= 0x80;
 	}
+	*to = '\0';
+	return changed;
 }

@@ -5,13 +5,14 @@
 #ifndef RELAY_TEXT_H
 #define RELAY_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* How many bytes the valid UTF-8 character at text has, 0 if there is none. */
 extern size_t text_character(const char *text, size_t length);
 
 /* Whether that character is a control character, of ASCII or of C1. */
-extern int	text_is_control(const char *character);
+extern bool text_is_control(const char *character);
 
 /*
  * Copy text as one line of printable UTF-8 that fits into size bytes: one blank
@@ -19,7 +20,10 @@ extern int	text_is_control(const char *character);
  */
 extern void text_printable(char *copy, size_t size, const char *text, size_t length);
 
-/* Leave nothing but ASCII: what any server encoding can store. */
-extern void text_make_ascii(char *text);
+/*
+ * Leave nothing but ASCII, what any server encoding can store: a question mark for
+ * each other character. Whether there was one.
+ */
+extern bool text_make_ascii(char *text);
 
 #endif

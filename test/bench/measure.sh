@@ -41,7 +41,7 @@ compare()
 		"$(column '$1' | median)" "$(column '$2' | median)" "$(ratio '$1 / $2')" \
 		"$(column '$3' | median)" "$(ratio '$1 / $3')"
 }
-counted() { awk '{ n += $1 } END { print n + 0 }' "$SCRATCH/$1".order_?.pgbench.count; }
+counted() { awk '{ n += $1 } END { print n + 0 }' "$SCRATCH/$1".order_*.pgbench.count; }
 charged() { awk '{ n += $1 } END { print n + 0 }' "$SCRATCH/$1".charge.pgbench.count; }
 
 say "Filling the schemas"
@@ -70,6 +70,10 @@ for clients in $CLIENTS; do
 		compare "$order, notifying" "order_$lines.pgbench" \
 			place_order place_order_notify "$clients"
 	done
+	export PGOPTIONS='-c commerce.notify=off'
+	compare "place_order, everyone the same option, no notification" order_hot.pgbench \
+		place_order place_order "$clients"
+	unset PGOPTIONS
 	compare charge_balance charge.pgbench \
 		charge_balance charge_balance "$clients"
 done

@@ -26,6 +26,9 @@ is($stderr, '', 'on stdout alone');
 is((run_command([ 'commerce_relay', '--version' ]))[0] =~ /^commerce_relay\b.*\b1\.\d/, 1,
 	'--version names it');
 
+like($help, qr/event=start to=/, '--help shows the log as it is');
+like((run_command([ 'commerce_relay', '-abc' ]))[1], qr/"-a"/, 'a short option is refused by name');
+
 # ---- what is refused, each for one reason ----
 
 place($node);
@@ -87,7 +90,7 @@ is($code, 0, 'an option beside the configuration file');
 like($log, qr/event=start\b.*\bbatch.size=9\b/, 'goes before it');
 
 foreach my $wrong ('concurency = 3', 'concurrency = lots', 'concurrency', "url = 'http://x",
-	"secret-file = $secret", 'config = /etc/passwd')
+	"ca-file = 'x''", "ca-file = '''", "ca-file = 'x' y", "secret-file = $secret", 'config = /etc/passwd')
 {
 	my $file = write_file(slurp_file($config) . "$wrong\n");
 	my $line = () = slurp_file($file) =~ /\n/g;

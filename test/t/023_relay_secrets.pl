@@ -139,6 +139,11 @@ unlike($log, qr/hush/, 'without repeating it');
 	conninfo => 'postgresql://relay:hush-hush@/postgres');
 is($code, 1, 'and one in a postgresql:// URL');
 unlike($log, qr/hush/, 'which is not repeated either');
+($code, $log) = run_relay($node, $receiver, once => 1, conninfo => undef, config =>
+	write_file("conninfo = postgresql://relay:hush-hush\@[::1/postgres\n"));
+is($code, 1, 'an unreadable conninfo is refused');
+like($log, qr/conninfo is not valid/, 'as such');
+unlike($log, qr/hush/, 'without repeating the password in it');
 my $url = "http://shop:hush-hush\@127.0.0.1:$receiver->{port}/orders?token=hush-too";
 ($code, $log) = run_relay($node, $receiver, once => 1, url => $url);
 is($code, 1, 'a password in --url is refused');

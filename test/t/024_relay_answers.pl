@@ -48,7 +48,7 @@ sub fails
 	return;
 }
 
-foreach my $fine (qw(200 201 202 204 299 slow:300))
+foreach my $fine (qw(200 201 202 204 299 slow:300 flood:200))
 {
 	my $try = try_answer($fine);
 	is("$try->{code} $try->{status} $try->{attempt}", '0 delivered 1', "$fine: delivered");
@@ -59,6 +59,8 @@ fails('404', '404', qr/^HTTP 404: told/);
 fails('304', '304', qr/^HTTP 304/);
 fails('unreadable answer', 'rude', qr/^HTTP 500: no/);
 fails('garbage', 'garbage', qr/HTTP|protocol/i);
+fails('endless trailers', 'trailers', qr/headers .* too long/);
+fails('endless body', 'flood:500', qr/^HTTP 500: and more/);
 fails('cut', 'cut', qr/transfer closed|cut|ended|partial/i);
 fails('never', 'never', qr/time/i, timeout => '300ms', lease => '2s');
 fails('slower than the timeout', 'slow:2000', qr/time/i, timeout => '300ms', lease => '2s');

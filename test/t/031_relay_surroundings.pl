@@ -1,0 +1,121 @@
+# What is around the relay fails it: a name that nobody looks up, OpenSSL, the
+# connection right behind an ack.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use IO::Select;
+use IO::Socket::UNIX;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(time);
+use PostgreSQL::Test::Utils;
+use CommerceTest;
+use Processes;
+use RelayTest;
+
+my $node = new_shop('surroundings');
+my $receiver = start_receiver([ secret_file('a') ]);
+
+# ---- OpenSSL without HMAC ----
+
+my $config = write_file("openssl_conf = init\n[init]\nproviders = list\n[list]\nnull = on\n"
+	. "[on]\nactivate = 1\n");
+place($node);
+{
+	local $ENV{OPENSSL_CONF} = $config;
+	my ($code) = run_relay($node, $receiver, once => 1);
+	is("$code " . events($node, 'status, last_error'), '4 available|could not be signed',
+		'what cannot be signed fails');
+}
+is(requests($receiver), 0, 'and is not sent');
+
+# ---- a name server that does not answer ----
+
+# Instead of one, a library whose getaddrinfo() takes its time.
+my $source = write_file(<<'C');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+			struct addrinfo **result)
+{
+	int			(*real) (const char *, const char *, const struct addrinfo *,
+						 struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (node != NULL && strcmp(node, "slow.invalid") == 0)
+		sleep(30);
+	return real(node, service, hints, result);
+}
+C
+my $library = new_file();
+rename $source, "$source.c" or die $!;
+system_or_bail($ENV{CC} // 'cc', '-shared', '-fPIC', '-o', $library, "$source.c", '-ldl');
+$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+place($node);
+my $begin = time;
+{
+	local $ENV{LD_PRELOAD} = $library;
+	my ($code, $log) = run_relay($node, $receiver, once => 1, timeout => '300ms',
+		url => 'http://slow.invalid/');
+	is("$code " . events($node, 'status'), '4 available', 'a name server that does not answer');
+}
+cmp_ok(time - $begin, '<', 10, 'takes no longer than the timeout');
+
+# ---- the connection breaks behind an ack ----
+
+# Between relay and server: passes all on, but hangs up once instead of passing on
+# the answer to the statement.
+sub start_breaker
+{
+	my ($statement) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir_short();
+	my $listener = IO::Socket::UNIX->new(Local => "$folder/.s.PGSQL.5432", Listen => 5) or die $!;
+	my $server = $node->host . '/.s.PGSQL.' . $node->port;
+	my $pid = fork // die $!;
+
+	return ($folder, $pid) if $pid;
+	for (my $broken = 0; my $client = $listener->accept;)
+	{
+		my $backend = IO::Socket::UNIX->new(Peer => $server) or die $!;
+		my $both = IO::Select->new($client, $backend);
+		my $asked = 0;
+		while (my ($from) = $both->can_read)
+		{
+			sysread $from, my $bytes, 65536 or last;
+			$asked ||= $from == $client && $bytes =~ $statement;
+			last if $from == $backend && $asked && !$broken++;
+			syswrite $from == $client ? $backend : $client, $bytes;
+		}
+		close $_ foreach $client, $backend;
+	}
+	POSIX::_exit(0);
+}
+
+foreach my $case ([ qr/ack_events/, '* 200', 'delivered', 'delivered=1 failed=0 lease_lost=0' ],
+	[ qr/fail_event/, '* 500', 'available', 'delivered=0 failed=1 lease_lost=0' ])
+{
+	my ($statement, $answer, $status, $counted) = @$case;
+	my ($folder, $pid) = start_breaker($statement);
+
+	$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+	answer($receiver, $answer);
+	my $relay = start_relay($node, $receiver,
+		conninfo => "host=$folder port=5432 dbname=postgres user=relay sslmode=disable");
+	place($node);
+	ok(wait_logged($relay, qr/event=connection_lost.*event=connected/s),
+		"the connection breaks behind $statement");
+	is(stop_relay($relay), 0, 'SIGTERM ends the relay');
+	is(events($node, 'status'), $status, 'the outcome is recorded');
+	is(last_status($relay, qw(delivered failed lease_lost)), $counted, 'and counted once');
+	unlike(log_of($relay), qr/event=lease_lost/, 'no lease was lost');
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+}
+
+log_is_clean($node, 'no crash, no internal error');
+$node->stop;
+done_testing();
