@@ -360,7 +360,7 @@ wait_until()
 }
 
 relay= receiver=
-trap 'kill $relay $receiver 2>/dev/null' EXIT
+trap 'kill $relay $receiver 2>/dev/null || :' EXIT
 cc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
 	-o "$SCRATCH/listen" listen.c -lpq
 run_sql -f shop.sql >/dev/null
