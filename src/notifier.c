@@ -25,6 +25,7 @@
  * "pending" can miss an event: COMMIT PREPARED calls nothing of ours, and a
  * crash may come between a commit and its count. So every second, and when it
  * starts, the notifier looks whether any event is due, and tells so.
+ * Where outbox_claim.c has to be thrifty, that may take LOOK_EVERYWHERE_MS.
  *
  * Where no notifier runs (no preload, a database not listed, one starting or
  * ended by an error) the transaction tells by itself, as any NOTIFY.
@@ -53,12 +54,10 @@
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lwlock.h"
-#include "storage/proc.h"
 #include "storage/shmem.h"
 #include "tables.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #define CHANNEL "commerce_outbox"
