@@ -7,6 +7,7 @@
 #include "counter.h"
 #include "launcher.h"
 #include "notifier.h"
+#include "row_target.h"
 #include "tables.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -79,4 +80,5 @@ _PG_init(void)
 	MarkGUCPrefixReserved("commerce");
 
 	tables_init();
+	row_target_init();
 }

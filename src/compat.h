@@ -120,6 +120,29 @@ compat_EvalPlanQualInit(EPQState *epqstate, EState *estate)
 #endif
 }
 
+/* 17 lets an index finish what its insertions began */
+static inline void
+compat_index_insert_cleanup(Relation index, IndexInfo *info)
+{
+#if PG_VERSION_NUM >= 170000
+	index_insert_cleanup(index, info);
+#endif
+}
+
+/* 18 renamed ri_ConstraintExprs, the states of the CHECKs */
+#if PG_VERSION_NUM >= 180000
+#define compat_check_states(relinfo) (relinfo)->ri_CheckConstraintExprs
+#else
+#define compat_check_states(relinfo) (relinfo)->ri_ConstraintExprs
+#endif
+
+/* 18 added virtual generated columns */
+#if PG_VERSION_NUM >= 180000
+#define compat_has_virtual_columns(constraints) (constraints)->has_generated_virtual
+#else
+#define compat_has_virtual_columns(constraints) false
+#endif
+
 /* 18 added instrument */
 static inline IndexScanDesc
 compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot,

@@ -303,12 +303,15 @@ bool
 counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 			 CounterHold *hold, int64 *available)
 {
-	Row		   *own = find_own_slot(work, table, id);
+	Row		   *own;
 	bool		is_busy;
 
 	memset(hold, 0, sizeof(CounterHold));
 	hold->quantity = quantity;
 	*available = quantity;
+
+	row_will_write(work, table);
+	own = find_own_slot(work, table, id);
 	if (own != NULL && suffices(own, hold) &&
 		row_lock_unchanged(own, false, &is_busy))
 	{

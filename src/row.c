@@ -23,7 +23,8 @@
  * No row is touched twice in one command: row_refresh() is what separates
  * two writes to the same row.
  *
- * This file opens and closes; row_scan.c finds and locks, row_write.c writes.
+ * This file opens and closes; row_target.c keeps what opening a table for writing
+ * needs; row_scan.c finds and locks, row_write.c writes.
  */
 #include "commerce.h"
 
@@ -37,6 +38,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "row_private.h"
+#include "row_target.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
@@ -99,6 +101,9 @@ row_end(Work *work)
 	if (work->writing)
 		AfterTriggerEndQuery(work->estate);
 
+	for (int i = 0; i < TABLE_COUNT; i++)
+		if (work->tables[i].result)
+			row_target_close(work->tables[i].result);
 	ExecCloseResultRelations(work->estate);
 	ExecResetTupleTable(work->estate->es_tupleTable, false);
 	for (int i = 0; i < TABLE_COUNT; i++)
@@ -181,11 +186,17 @@ row_open_for_write(Work *work, TableId table)
 
 	result = makeNode(ResultRelInfo);
 	InitResultRelInfo(result, open->rel, 0, NULL, 0);
-	ExecOpenIndices(result, is_contested(table));
+	row_target_open(result, table, is_contested(table));
 	work->estate->es_opened_result_relations =
 		lappend(work->estate->es_opened_result_relations, result);
 	open->result = result;
 	return open;
+}
+
+void
+row_will_write(Work *work, TableId table)
+{
+	(void) row_open_for_write(work, table);
 }
 
 /*

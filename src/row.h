@@ -64,6 +64,12 @@ extern void row_end(Work *work);
 extern void row_refresh(Work *work);
 
 /*
+ * A row of this table is about to be locked: lock the table for that at once,
+ * instead of once to read and once more to write.
+ */
+extern void row_will_write(Work *work, TableId table);
+
+/*
  * The row with this primary key, or NULL. Keys are Datums of the key columns.
  *
  * row_find reads it as the snapshot has it. row_lock waits for whoever holds

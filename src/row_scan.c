@@ -175,7 +175,7 @@ row_last(Work *work, TableId table, int column_count,
 	Row		   *row;
 
 	if (work->writing)
-		row_open_for_write(work, table);
+		row_will_write(work, table);
 	scan = begin_scan(work, table, column_count, columns, prefix_count,
 					  prefix, GetActiveSnapshot());
 	row = next_row(scan, BackwardScanDirection);
@@ -329,6 +329,7 @@ lock(Work *work, TableId table, const Datum *key)
 {
 	bool		looked_again = false;
 
+	row_will_write(work, table);
 	for (;;)
 	{
 		Row		   *row = probe(work, table, key, GetActiveSnapshot());
