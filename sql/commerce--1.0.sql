@@ -74,7 +74,7 @@ CREATE TABLE commerce.balances (
 	balance		bigint NOT NULL CHECK (balance >= 0),
 	entry_count	bigint NOT NULL,
 	updated_at	timestamptz NOT NULL DEFAULT now()
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE commerce.balances IS 'BALANCE of the flow chart: one account a user, opened by the first charge.';
 COMMENT ON COLUMN commerce.balances.entry_count IS 'The last entry_no of the user''s history.';
 
@@ -115,7 +115,7 @@ CREATE TABLE commerce.coupon_quota_slots (
 	level		integer NOT NULL,
 	quantity	bigint NOT NULL CHECK (quantity >= 0),
 	PRIMARY KEY (policy_id, slot)
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 25);
 COMMENT ON TABLE commerce.coupon_quota_slots IS 'Coupons of a policy not yet issued, spread over slots.';
 
 CREATE TABLE commerce.coupons (
@@ -157,7 +157,7 @@ CREATE TABLE commerce.stock_slots (
 	level		integer NOT NULL,
 	quantity	bigint NOT NULL CHECK (quantity >= 0),
 	PRIMARY KEY (option_id, slot)
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 25);
 COMMENT ON TABLE commerce.stock_slots IS 'Units of an option that can be sold now, spread over slots.';
 
 CREATE TABLE commerce.stock_adjustments (

@@ -47,7 +47,7 @@ CREATE TABLE tuned.balances (
 	balance		bigint NOT NULL CHECK (balance >= 0),
 	entry_count	bigint NOT NULL,
 	updated_at	timestamptz NOT NULL DEFAULT now()
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50);
 
 CREATE TABLE tuned.balance_history (
 	user_id			bigint NOT NULL,
@@ -109,7 +109,7 @@ CREATE INDEX product_options_product_id_idx ON tuned.product_options (product_id
 CREATE TABLE tuned.stock (
 	option_id	bigint PRIMARY KEY,
 	quantity	bigint NOT NULL CHECK (quantity >= 0)
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 25);
 
 CREATE TABLE tuned.orders (
 	order_id		bigint PRIMARY KEY,
