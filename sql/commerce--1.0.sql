@@ -186,7 +186,10 @@ CREATE TABLE commerce.orders (
 	cancel_reason	text
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE commerce.orders IS 'ORDER of the flow chart.';
+COMMENT ON COLUMN commerce.orders.expires_at IS 'When a held order can no longer be paid; stays when it is paid. NULL for an order that was placed.';
+COMMENT ON COLUMN commerce.orders.closed_at IS 'When it was cancelled, wholly refunded, or found expired.';
 CREATE INDEX orders_user_id_order_id_idx ON commerce.orders (user_id, order_id);
+CREATE INDEX orders_pending_idx ON commerce.orders (expires_at) WHERE status = 'pending';
 
 CREATE TABLE commerce.order_items (
 	order_id			bigint NOT NULL,
@@ -213,9 +216,11 @@ CREATE TABLE commerce.outbox (
 	locked_until	timestamptz,
 	last_error		text,
 	created_at		timestamptz NOT NULL DEFAULT now(),
-	delivered_at	timestamptz
+	delivered_at	timestamptz,
+	refund			jsonb
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE commerce.outbox IS 'Events for the outside world, each written in the transaction of the change it tells of.';
+COMMENT ON COLUMN commerce.outbox.refund IS 'What order.refunded tells of: {"amount", "items": [{option_id, quantity, amount}]}. NULL for other events.';
 CREATE INDEX outbox_available_idx ON commerce.outbox (next_attempt_at, event_id)
 	WHERE status = 'available';
 CREATE INDEX outbox_running_idx ON commerce.outbox (locked_until)
@@ -413,6 +418,48 @@ AS 'MODULE_PATHNAME', 'commerce_quote_order'
 LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
 COMMENT ON FUNCTION commerce.quote_order IS
 'What place_order would ask for, by the same pricing code; writes nothing. Amounts in minor units; line_total is before the discount; available is the option''s stock. Raises 22004, 22003, SC302, SC001, SC003, SC006, SC211, SC214, SC212, SC213.';
+
+CREATE FUNCTION commerce.hold_order(user_id bigint, items jsonb,
+	coupon_id bigint DEFAULT NULL, ttl interval DEFAULT '15 minutes',
+	idempotency_key text DEFAULT NULL)
+RETURNS commerce.orders
+AS 'MODULE_PATHNAME', 'commerce_hold_order'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION commerce.hold_order IS
+'Takes stock and coupon for an order to be paid within ttl (> 0) by pay_order; status pending, expires_at = now() + ttl. Needs no balance account and writes no event (flow chart 3, up to the stock). items and coupon_id as for place_order. Raises 22004, 22023, 22003, SC302, SC401, SC001, SC003, SC301, SC006, SC211, SC214, SC212, SC213.';
+
+CREATE FUNCTION commerce.pay_order(order_id bigint)
+RETURNS commerce.orders
+AS 'MODULE_PATHNAME', 'commerce_pay_order'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION commerce.pay_order IS
+'Pays a pending order from the balance of its user: takes total (minor units), writes the order.paid event, notifies commerce_outbox (flow chart 3, from the balance on). A total of 0 needs an account too, and makes no balance entry. Raises 22004, SC004, SC305 at or past expires_at, swept or not, SC303 not pending, SC102, SC103.';
+
+CREATE FUNCTION commerce.cancel_order(order_id bigint, reason text DEFAULT NULL)
+RETURNS commerce.orders
+AS 'MODULE_PATHNAME', 'commerce_cancel_order'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION commerce.cancel_order IS
+'Undoes a pending or paid order: its stock goes back; if it was paid, its total goes back to the balance (a refund entry), and an order.cancelled event is written. The coupon comes back, if the order was paid only under a policy with restore_on_cancel. reason: 1..1000 characters, NULL: none. Raises 22004, 22023, 22003 when a stock would pass 2^63-1, SC004, SC303 neither pending nor paid, SC104 balance over 2^63-1.';
+
+CREATE FUNCTION commerce.refund_order(order_id bigint, items jsonb,
+	idempotency_key text DEFAULT NULL)
+RETURNS commerce.orders
+AS 'MODULE_PATHNAME', 'commerce_refund_order'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION commerce.refund_order IS
+'Takes units of a paid or partially refunded order back: their stock goes back, and their part of what the line cost (minor units, less its share of the discount) to the balance; writes an order.refunded event. items as for place_order. Of k units of a line''s n in all: floor(net x k / n), less what was refunded before. With the last unit the order is refunded, and its coupon comes back if its policy has restore_on_cancel. Raises 22004, 22023, 22003 when a stock would pass 2^63-1, SC302, SC401, SC004, SC303 neither paid nor partially refunded, SC304 more than bought and not yet refunded, or not in the order, SC104 balance over 2^63-1.';
+
+CREATE FUNCTION commerce.expire_orders(batch_size integer DEFAULT 1000)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'commerce_expire_orders'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+-- The index is the plan, whatever the statistics say.
+SET enable_seqscan = off
+SET enable_bitmapscan = off;
+COMMENT ON FUNCTION commerce.expire_orders IS
+'Closes up to batch_size (>= 1) pending orders at or past expires_at, the oldest first, and returns how many: their stock and coupons come back; no event. Orders that somebody is paying or cancelling right now are left for the next call. Raises 22004, 22023, 22003 when a stock would pass 2^63-1.';
 
 CREATE FUNCTION commerce.get_order(order_id bigint)
 RETURNS jsonb
@@ -632,6 +679,13 @@ LEFT JOIN (SELECT order_id,
 		('order_closed_refund', CASE
 			WHEN o.status IN ('cancelled', 'refunded') AND o.paid_at IS NOT NULL
 			THEN o.total::numeric ELSE o.refunded END, o.refunded::numeric),
+		('order_closed_by_status',
+		 (o.status IN ('cancelled', 'refunded', 'expired'))::integer::numeric,
+		 (o.closed_at IS NOT NULL)::integer::numeric),
+		('order_held_until', (o.status IN ('pending', 'expired')
+			OR o.status = 'cancelled' AND o.paid_at IS NULL
+			OR o.expires_at IS NOT NULL)::integer::numeric,
+		 (o.expires_at IS NOT NULL)::integer::numeric),
 		('order_paid_by_status', (CASE o.status WHEN 'pending' THEN 0 WHEN 'expired' THEN 0
 			WHEN 'cancelled' THEN (o.paid_at IS NOT NULL)::integer ELSE 1 END)::numeric,
 		 (o.paid_at IS NOT NULL)::integer::numeric)
@@ -674,6 +728,29 @@ LEFT JOIN (SELECT order_id, max(created_at) AS refunded_at
 		) e (event_type, expected, actual, happened_at)
 WHERE e.actual > e.expected
    OR e.actual < e.expected AND e.happened_at > z.purged_until
+UNION ALL
+
+-- Refunds as their events tell them; those of before the horizon may be gone.
+SELECT 'order_refund_is_sum_of_events', o.order_id, o.refunded::numeric, x.amount
+FROM commerce.orders o
+JOIN (SELECT order_id, coalesce(sum((refund ->> 'amount')::numeric), 0) AS amount
+	  FROM commerce.outbox WHERE event_type = 'order.refunded'
+	  GROUP BY order_id) x USING (order_id)
+LEFT JOIN (SELECT order_id, min(created_at) AS refunded_at
+		   FROM commerce.balance_history WHERE type = 'refund'
+		   GROUP BY order_id) r USING (order_id),
+	 LATERAL (SELECT coalesce(max(purged_until), '-infinity') AS purged_until
+			  FROM commerce.outbox_horizon) z
+WHERE x.amount > o.refunded
+   OR x.amount < o.refunded AND r.refunded_at > z.purged_until
+UNION ALL
+SELECT 'event_refund_adds_up', e.event_id, (e.refund ->> 'amount')::numeric, i.amount
+FROM commerce.outbox e,
+	 LATERAL (SELECT sum((item ->> 'amount')::numeric) AS amount
+			  FROM jsonb_array_elements(e.refund -> 'items') item) i
+WHERE (e.event_type = 'order.refunded') <> (e.refund IS NOT NULL)
+   OR e.refund IS NOT NULL
+	  AND ((e.refund ->> 'amount')::numeric = i.amount) IS NOT TRUE
 UNION ALL
 
 SELECT 'event_type_known', event_id, 1, 0 FROM commerce.outbox
@@ -774,7 +851,12 @@ DECLARE
 		commerce.use_balance(bigint, bigint, text),
 		commerce.issue_coupon(bigint, bigint, text),
 		commerce.use_coupon(bigint, bigint, bigint),
-		commerce.place_order(bigint, jsonb, bigint, text)';
+		commerce.place_order(bigint, jsonb, bigint, text),
+		commerce.hold_order(bigint, jsonb, bigint, interval, text),
+		commerce.pay_order(bigint),
+		commerce.cancel_order(bigint, text),
+		commerce.refund_order(bigint, jsonb, text),
+		commerce.expire_orders(integer)';
 	relay_functions CONSTANT text := 'commerce.claim_events(integer, interval),
 		commerce.ack_events(bigint[], integer[]),
 		commerce.fail_event(bigint, integer, text, interval)';

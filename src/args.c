@@ -12,6 +12,7 @@
 
 #define MAX_NAME_CHARACTERS 200
 #define MAX_KEY_CHARACTERS	255
+#define MAX_REASON_CHARACTERS 1000
 
 /* Now plus as much still is a timestamp. */
 #define FINITE_YEARS		200000
@@ -63,6 +64,14 @@ text *
 args_name(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	return bounded_text(fcinfo, n, name, MAX_NAME_CHARACTERS);
+}
+
+text *
+args_reason(FunctionCallInfo fcinfo, int n)
+{
+	if (PG_ARGISNULL(n))
+		return NULL;
+	return bounded_text(fcinfo, n, "reason", MAX_REASON_CHARACTERS);
 }
 
 text *

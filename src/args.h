@@ -35,6 +35,9 @@ extern int64 args_int64_min(FunctionCallInfo fcinfo, int n, const char *name,
 /* A name of 1..200 characters. */
 extern text *args_name(FunctionCallInfo fcinfo, int n, const char *name);
 
+/* A reason of 1..1000 characters, or NULL. */
+extern text *args_reason(FunctionCallInfo fcinfo, int n);
+
 /* An idempotency key of 1..255 characters, or NULL. */
 extern text *args_idempotency_key(FunctionCallInfo fcinfo, int n);
 

@@ -41,6 +41,21 @@ balance_check(Row *balance, int64 amount)
 	return refusal_int64(refusal, "available", available);
 }
 
+Refusal *
+balance_check_room(Row *balance, int64 amount)
+{
+	int64		user_id = row_int64(balance, BALANCES_USER_ID);
+	int64		after;
+
+	if (!pg_add_s64_overflow(row_int64(balance, BALANCES_BALANCE), amount,
+							 &after))
+		return NULL;
+	return refusal_int64(refusal_new(BALANCE_LIMIT_EXCEEDED,
+									 "balance of user " INT64_FORMAT " would exceed its limit",
+									 user_id),
+						 "user_id", user_id);
+}
+
 Row *
 balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
 {
@@ -124,7 +139,6 @@ charge(Work *work, int64 amount, const Idempotency *scope, Row **entry)
 	int64		user_id = scope->user_id;
 	Row		   *balance;
 	Refusal    *refusal;
-	int64		after;
 
 	while ((balance = row_lock(work, TABLE_BALANCES,
 							   Int64GetDatum(user_id))) == NULL)
@@ -138,12 +152,9 @@ charge(Work *work, int64 amount, const Idempotency *scope, Row **entry)
 	if (refusal || *entry)
 		return refusal;
 
-	if (pg_add_s64_overflow(row_int64(balance, BALANCES_BALANCE), amount,
-							&after))
-		return refusal_int64(refusal_new(BALANCE_LIMIT_EXCEEDED,
-										 "balance of user " INT64_FORMAT " would exceed its limit",
-										 user_id),
-							 "user_id", user_id);
+	refusal = balance_check_room(balance, amount);
+	if (refusal)
+		return refusal;
 	*entry = balance_move(balance, ENTRY_CHARGE, amount, NO_ORDER);
 	return NULL;
 }

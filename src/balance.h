@@ -17,6 +17,9 @@ extern Refusal *balance_not_found(int64 user_id);
 /* Refuses with INSUFFICIENT_BALANCE when amount is more than the balance. */
 extern Refusal *balance_check(Row *balance, int64 amount);
 
+/* Refuses with BALANCE_LIMIT_EXCEEDED when amount more would pass 2^63-1. */
+extern Refusal *balance_check_room(Row *balance, int64 amount);
+
 /*
  * Add the signed amount to a locked balance and record it. The caller has
  * checked that the result is from 0 to 2^63-1 and that amount is not 0.

@@ -23,6 +23,7 @@
  *   slot 0.
  *
  * To give: to all slots, merged, if nobody holds any; else to one that is free.
+ * To give back what was taken: to one that is free.
  *
  * Waiting. A slot is locked only in the version that a snapshot showed to
  * suffice, or not at all; so no taker holds a slot in vain, and who waits for
@@ -427,22 +428,52 @@ hold_any_slot(Work *work, TableId table, int64 id, const Slots *all,
 	}
 }
 
+/* Add quantity to any one slot; false: they have changed, look again. */
+static bool
+give_to_one(Work *work, TableId table, int64 id, const Slots *all,
+			int64 quantity)
+{
+	CounterHold hold = {0};
+	Row		   *slot;
+
+	if (!hold_any_slot(work, table, id, all, &hold))
+		return false;
+	slot = hold.slots[0];
+	update_slot(slot, row_int32(slot, SLOTS_LEVEL),
+				row_int64(slot, SLOTS_QUANTITY) + quantity);
+	return true;
+}
+
+/* Only with all slots locked is it certain that so much may be added. */
+static bool
+needs_all_slots(const Slots *all, int64 quantity)
+{
+	return all->sum > ALL_SLOTS_SUM || quantity > ALL_SLOTS_QUANTITY;
+}
+
+/* All slots of a counter that somebody gives to. */
+static Slots
+read_slots_to_give(Work *work, TableId table, int64 id)
+{
+	Slots		all = read_slots_now(work, table, id);
+
+	if (all.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("counter " INT64_FORMAT " in table \"%s\" has no slot",
+						id, table_name(table))));
+	return all;
+}
+
 bool
 counter_give(Work *work, TableId table, int64 id, int64 quantity)
 {
 	for (;;)
 	{
-		Slots		all = read_slots_now(work, table, id);
-		CounterHold hold = {0};
-		bool		is_all;
+		Slots		all = read_slots_to_give(work, table, id);
+		bool		is_all = needs_all_slots(&all, quantity);
 		int64		sum;
 
-		if (all.count == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("counter " INT64_FORMAT " in table \"%s\" has no slot",
-							id, table_name(table))));
-		is_all = all.sum > ALL_SLOTS_SUM || quantity > ALL_SLOTS_QUANTITY;
 		if (is_all)
 			all = lock_all(work, table, id);
 		if (pg_add_s64_overflow(all.sum, quantity, &sum))
@@ -454,12 +485,23 @@ counter_give(Work *work, TableId table, int64 id, int64 quantity)
 			return true;
 		}
 		all = read_slots(work, table, id);
-		if (hold_any_slot(work, table, id, &all, &hold))
-		{
-			update_slot(hold.slots[0], row_int32(hold.slots[0], SLOTS_LEVEL),
-						row_int64(hold.slots[0], SLOTS_QUANTITY) + quantity);
+		if (give_to_one(work, table, id, &all, quantity))
 			return true;
-		}
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+bool
+counter_give_back(Work *work, TableId table, int64 id, int64 quantity)
+{
+	for (;;)
+	{
+		Slots		all = read_slots_to_give(work, table, id);
+
+		if (needs_all_slots(&all, quantity))
+			return counter_give(work, table, id, quantity);
+		if (give_to_one(work, table, id, &all, quantity))
+			return true;
 		CHECK_FOR_INTERRUPTS();
 	}
 }

@@ -43,6 +43,13 @@ extern void counter_take(CounterHold *hold);
  */
 extern bool counter_give(Work *work, TableId table, int64 id, int64 quantity);
 
+/*
+ * The same for what was taken before: into one slot that nobody holds, so that
+ * who takes from the others does not wait for us. Waits where all are held.
+ */
+extern bool counter_give_back(Work *work, TableId table, int64 id,
+							  int64 quantity);
+
 /* The setting. */
 extern void counter_init(void);
 

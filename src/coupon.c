@@ -134,6 +134,39 @@ coupon_use(const CouponUse *use, int64 order_id)
 	return changed;
 }
 
+/* Does a coupon of this policy come back from an order that was paid? */
+static bool
+is_restored_on_cancel(Work *work, int64 policy_id)
+{
+	Row		   *policy = coupon_policy_find(work, policy_id);
+
+	return policy != NULL &&
+		DatumGetBool(row_value(policy, COUPON_POLICIES_RESTORE_ON_CANCEL));
+}
+
+void
+coupon_restore(Work *work, int64 coupon_id, int64 order_id, bool was_paid)
+{
+	Row		   *coupon = row_lock(work, TABLE_COUPONS,
+								  Int64GetDatum(coupon_id));
+	Row		   *changed;
+
+	/* Whoever edited the tables so that it is not, has restored it already. */
+	if (coupon == NULL || row_is_null(coupon, COUPONS_ORDER_ID) ||
+		row_int64(coupon, COUPONS_ORDER_ID) != order_id)
+		return;
+	if (was_paid &&
+		!is_restored_on_cancel(work, row_int64(coupon, COUPONS_POLICY_ID)))
+		return;
+
+	changed = row_change(coupon);
+	row_set_enum(changed, COUPONS_STATUS, COUPON_ISSUED);
+	row_set_null(changed, COUPONS_USED_AT);
+	row_set_null(changed, COUPONS_ORDER_ID);
+	row_set_null(changed, COUPONS_DISCOUNT_AMOUNT);
+	row_update(coupon, changed);
+}
+
 /* Is now within the policy's period of issue? A closed policy is over. */
 static Refusal *
 check_issue_period(Row *policy)

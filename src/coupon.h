@@ -27,4 +27,11 @@ extern Refusal *coupon_check(Work *work, int64 user_id, int64 coupon_id,
 /* Use it; order_id NO_ORDER is a use outside of an order. */
 extern Row *coupon_use(const CouponUse *use, int64 order_id);
 
+/*
+ * An order ends that used this coupon: issue it again, with the expiry it had.
+ * If the order was paid, only as its policy says.
+ */
+extern void coupon_restore(Work *work, int64 coupon_id, int64 order_id,
+						   bool was_paid);
+
 #endif							/* COMMERCE_COUPON_H */

@@ -83,3 +83,11 @@ money_prorate(int64 total, int64 sum, const int64 *parts, int64 *shares,
 		shares[remainders[i].index]++;
 	pfree(remainders);
 }
+
+int64
+money_part(int64 amount, int64 units, int64 done, int64 next)
+{
+	Assert(amount >= 0 && done >= 0 && next >= 0 && done + next <= units);
+	return (int64) ((int128) amount * (done + next) / units -
+					(int128) amount * done / units);
+}

@@ -25,4 +25,13 @@ extern int64 money_percent(int64 amount, int64 percent);
 extern void money_prorate(int64 total, int64 sum, const int64 *parts,
 						  int64 *shares, int count);
 
+/*
+ * What falls on the next units when so many of them are done, of an amount for
+ * all units: floor(amount x (done + next) / units), less the same without next.
+ * The parts of a whole so add up to amount, whichever they are.
+ * Holds: 0 <= amount, 0 <= done, 0 <= next, done + next <= units, 1 <= units.
+ */
+extern int64 money_part(int64 amount, int64 units, int64 done,
+						int64 next);
+
 #endif							/* COMMERCE_MONEY_H */

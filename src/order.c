@@ -1,6 +1,6 @@
 /*
  * order.c
- *		Placing an order: flow chart 3.
+ *		Making an order, paid at once or held to be paid later: flow chart 3.
  *
  * Decide first, write after. Deciding locks in the order that holds
  * everywhere: idempotency key, balance, coupon, stock by option ascending.
@@ -65,6 +65,8 @@ decide_payment(Work *work, const OrderRequest *request, OrderPlan *plan)
 			return refusal;
 		pricing_discount(&plan->pricing, plan->coupon.discount);
 	}
+	if (request->ttl)
+		return NULL;
 	if (plan->balance == NULL)
 		return balance_not_found(request->user_id);
 	return balance_check(plan->balance, plan->pricing.total);
@@ -91,8 +93,9 @@ order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
 	}
 
 	/* An account proves its user. */
-	plan->balance = row_lock(work, TABLE_BALANCES,
-							 Int64GetDatum(request->user_id));
+	if (request->ttl == NULL)
+		plan->balance = row_lock(work, TABLE_BALANCES,
+								 Int64GetDatum(request->user_id));
 	if (plan->balance == NULL)
 	{
 		refusal = catalogue_check_user(work, request->user_id);
@@ -124,7 +127,8 @@ insert_order(Work *work, int64 order_id, const OrderRequest *request,
 
 	row_set_int64(order, ORDERS_ORDER_ID, order_id);
 	row_set_int64(order, ORDERS_USER_ID, request->user_id);
-	row_set_enum(order, ORDERS_STATUS, ORDER_PAID);
+	row_set_enum(order, ORDERS_STATUS,
+				 request->ttl ? ORDER_PENDING : ORDER_PAID);
 	row_set_int64(order, ORDERS_SUBTOTAL, pricing->subtotal);
 	row_set_int64(order, ORDERS_DISCOUNT, pricing->discount);
 	row_set_int64(order, ORDERS_TOTAL, pricing->total);
@@ -132,7 +136,11 @@ insert_order(Work *work, int64 order_id, const OrderRequest *request,
 	if (request->has_coupon)
 		row_set_int64(order, ORDERS_COUPON_ID, request->coupon_id);
 	row_set_now(order, ORDERS_PLACED_AT);
-	row_set_now(order, ORDERS_PAID_AT);
+	if (request->ttl)
+		row_set(order, ORDERS_EXPIRES_AT,
+				TimestampTzGetDatum(request->expires_at));
+	else
+		row_set_now(order, ORDERS_PAID_AT);
 	row_insert(order);
 	return order;
 }
@@ -167,14 +175,15 @@ write_order(Work *work, int64 order_id, const OrderRequest *request,
 
 	for (int i = 0; i < request->items.count; i++)
 		counter_take(&plan->holds[i]);
-	if (plan->pricing.total > 0)
+	if (request->ttl == NULL && plan->pricing.total > 0)
 		balance_move(plan->balance, ENTRY_PAYMENT, -plan->pricing.total,
 					 order_id);
 	if (request->has_coupon)
 		coupon_use(&plan->coupon, order_id);
 	order = insert_order(work, order_id, request, &plan->pricing);
 	insert_lines(work, order_id, &plan->pricing);
-	outbox_write(work, EVENT_ORDER_PAID, order_id);
+	if (request->ttl == NULL)
+		outbox_write(work, EVENT_ORDER_PAID, order_id);
 	return order;
 }
 
@@ -185,12 +194,15 @@ canonical_arguments(const OrderRequest *request, StringInfo text)
 	items_canonical(&request->items, text);
 	if (request->has_coupon)
 		appendStringInfo(text, "coupon " INT64_FORMAT, request->coupon_id);
+	if (request->ttl)
+		appendStringInfo(text, "ttl %d,%d," INT64_FORMAT, request->ttl->month,
+						 request->ttl->day, request->ttl->time);
 }
 
-/* Place and pay; *order becomes the orders row, of now or of the replay. */
+/* *order becomes the orders row, of now or of the replay. */
 static Refusal *
-order_place(Work *work, const OrderRequest *request, text *idempotency_key,
-			Row **order)
+make_order(Work *work, const OrderRequest *request, text *idempotency_key,
+		   Row **order)
 {
 	OrderPlan	plan = {0};
 	int64		order_id = 0;
@@ -198,7 +210,10 @@ order_place(Work *work, const OrderRequest *request, text *idempotency_key,
 
 	if (idempotency_key)
 	{
-		Idempotency scope = {"place_order", request->user_id, idempotency_key};
+		Idempotency scope = {
+			request->ttl ? "hold_order" : "place_order",
+			request->user_id, idempotency_key
+		};
 		StringInfoData arguments;
 		bool		replay;
 
@@ -241,7 +256,43 @@ commerce_place_order(PG_FUNCTION_ARGS)
 	key = args_idempotency_key(fcinfo, 3);
 
 	row_begin_write(&work, "place_order()");
-	refusal_check(order_place(&work, &request, key, &order));
+	refusal_check(make_order(&work, &request, key, &order));
+	result = row_datum(order);
+	row_end(&work);
+	return result;
+}
+
+/* Read ttl; a month may be shorter than the days that are taken off it. */
+static void
+read_ttl(FunctionCallInfo fcinfo, int n, OrderRequest *request)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+
+	request->ttl = args_interval(fcinfo, n, "ttl", true);
+	request->expires_at = args_add_interval(now, request->ttl);
+	if (request->expires_at <= now)
+		args_invalid("ttl", "be positive");
+}
+
+PG_FUNCTION_INFO_V1(commerce_hold_order);
+
+/* Take stock and coupon, to be paid in time: README, Orders. */
+Datum
+commerce_hold_order(PG_FUNCTION_ARGS)
+{
+	OrderRequest request = {0};
+	text	   *key;
+	Work		work;
+	Row		   *order = NULL;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "user_id", "items", NULL, "ttl");
+	order_read_request(fcinfo, &request);
+	read_ttl(fcinfo, 3, &request);
+	key = args_idempotency_key(fcinfo, 4);
+
+	row_begin_write(&work, "hold_order()");
+	refusal_check(make_order(&work, &request, key, &order));
 	result = row_datum(order);
 	row_end(&work);
 	return result;

@@ -5,6 +5,7 @@
 #ifndef COMMERCE_ORDER_H
 #define COMMERCE_ORDER_H
 
+#include "datatype/timestamp.h"
 #include "items.h"
 
 typedef struct OrderRequest
@@ -13,6 +14,8 @@ typedef struct OrderRequest
 	OrderItems	items;
 	bool		has_coupon;
 	int64		coupon_id;
+	Interval   *ttl;			/* how long to hold it unpaid; NULL: pay now */
+	TimestampTz expires_at;		/* when that is over */
 } OrderRequest;
 
 /* ORDER_NOT_FOUND, for whoever looked and did not find it. */

@@ -34,8 +34,8 @@
 #define MAX_BACKOFF_S		(12 * 3600.0)
 #define BACKOFF_JITTER		0.1
 
-void
-outbox_write(Work *work, const char *event_type, int64 order_id)
+static Row *
+new_event(Work *work, const char *event_type, int64 order_id)
 {
 	Row		   *event = row_new(work, TABLE_OUTBOX);
 
@@ -47,6 +47,22 @@ outbox_write(Work *work, const char *event_type, int64 order_id)
 	row_set_int32(event, OUTBOX_MAX_ATTEMPTS, MAX_ATTEMPTS);
 	row_set_now(event, OUTBOX_NEXT_ATTEMPT_AT);
 	row_set_now(event, OUTBOX_CREATED_AT);
+	return event;
+}
+
+void
+outbox_write(Work *work, const char *event_type, int64 order_id)
+{
+	row_insert(new_event(work, event_type, order_id));
+	notifier_tell();
+}
+
+void
+outbox_write_refund(Work *work, int64 order_id, Jsonb *refund)
+{
+	Row		   *event = new_event(work, EVENT_ORDER_REFUNDED, order_id);
+
+	row_set(event, OUTBOX_REFUND, JsonbPGetDatum(refund));
 	row_insert(event);
 	notifier_tell();
 }

@@ -210,13 +210,16 @@ static SqlStatement claim_due = {
 	"	UPDATE commerce.outbox o"
 	"	SET status = 'running', attempt = o.attempt + 1, locked_until = $4"
 	"	FROM due WHERE o.event_id = due.event_id"
-	"	RETURNING o.event_id, o.event_type, o.order_id, o.attempt, o.created_at)"
+	"	RETURNING o.event_id, o.event_type, o.order_id, o.attempt, o.created_at,"
+	"		o.refund)"
 	" SELECT c.event_id, c.event_type, c.order_id, c.attempt,"
 	"	jsonb_build_object('event_id', c.event_id,"
 	"		'event_type', c.event_type, 'order_id', c.order_id,"
 	"		'occurred_at', c.created_at,"
 	"		'order', (SELECT " ORDER_AS_JSONB("o")
 	"			FROM commerce.orders o WHERE o.order_id = c.order_id))"
+	"	|| CASE WHEN c.refund IS NULL THEN '{}'"
+	"		ELSE jsonb_build_object('refund', c.refund) END"
 	" FROM claimed c ORDER BY c.event_id",
 	.argument_count = 4,
 	.argument_types = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID}

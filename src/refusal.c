@@ -41,6 +41,9 @@ static const int sqlstates[] = {
 
 	[INSUFFICIENT_STOCK] = MAKE_SQLSTATE('S', 'C', '3', '0', '1'),
 	[INVALID_ORDER_ITEMS] = MAKE_SQLSTATE('S', 'C', '3', '0', '2'),
+	[ORDER_STATE_CONFLICT] = MAKE_SQLSTATE('S', 'C', '3', '0', '3'),
+	[REFUND_QUANTITY_EXCEEDED] = MAKE_SQLSTATE('S', 'C', '3', '0', '4'),
+	[ORDER_EXPIRED] = MAKE_SQLSTATE('S', 'C', '3', '0', '5'),
 
 	[IDEMPOTENCY_KEY_CONFLICT] = MAKE_SQLSTATE('S', 'C', '4', '0', '1'),
 

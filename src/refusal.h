@@ -39,6 +39,9 @@ typedef enum RefusalCode
 	/* order */
 	INSUFFICIENT_STOCK,
 	INVALID_ORDER_ITEMS,
+	ORDER_STATE_CONFLICT,
+	REFUND_QUANTITY_EXCEEDED,
+	ORDER_EXPIRED,
 	/* idempotency */
 	IDEMPOTENCY_KEY_CONFLICT,
 	/* outbox */

@@ -87,6 +87,25 @@ take(Work *work, int64 option_id, uint64 quantity)
 	return refusal;
 }
 
+static Refusal *
+out_of_range(int64 option_id)
+{
+	return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
+									 "stock of product option " INT64_FORMAT " is out of range",
+									 option_id),
+						 "option_id", option_id);
+}
+
+Refusal *
+stock_give_back(Work *work, const StockUnits *units, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (!counter_give_back(work, TABLE_STOCK_SLOTS, units[i].option_id,
+							   units[i].quantity))
+			return out_of_range(units[i].option_id);
+	return NULL;
+}
+
 Refusal *
 stock_move(Work *work, int64 option_id, int64 quantity)
 {
@@ -94,8 +113,5 @@ stock_move(Work *work, int64 option_id, int64 quantity)
 		return take(work, option_id, -(uint64) quantity);
 	if (counter_give(work, TABLE_STOCK_SLOTS, option_id, quantity))
 		return NULL;
-	return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
-									 "stock of product option " INT64_FORMAT " is out of range",
-									 option_id),
-						 "option_id", option_id);
+	return out_of_range(option_id);
 }

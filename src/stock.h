@@ -18,6 +18,20 @@ extern Refusal *stock_hold(Work *work, const OrderItems *items,
 /* The same of now, locking nothing: for who will write nothing anyway. */
 extern Refusal *stock_look(Work *work, const OrderItems *items);
 
+/* So many units of an option. */
+typedef struct StockUnits
+{
+	int64		option_id;
+	int64		quantity;
+} StockUnits;
+
+/*
+ * Put sold units back; the options are different ones, ascending. Refuses
+ * with AMOUNT_OUT_OF_RANGE over 2^63-1.
+ */
+extern Refusal *stock_give_back(Work *work, const StockUnits *units,
+								int count);
+
 /*
  * Add a signed quantity to the stock of an option that exists. Refuses with
  * INSUFFICIENT_STOCK below zero, AMOUNT_OUT_OF_RANGE over 2^63-1.

@@ -127,6 +127,7 @@ CREATE TABLE tuned.orders (
 	cancel_reason	text
 ) WITH (fillfactor = 90);
 CREATE INDEX orders_user_id_order_id_idx ON tuned.orders (user_id, order_id);
+CREATE INDEX orders_pending_idx ON tuned.orders (expires_at) WHERE status = 'pending';
 
 CREATE TABLE tuned.order_items (
 	order_id			bigint NOT NULL,
@@ -151,7 +152,8 @@ CREATE TABLE tuned.outbox (
 	locked_until	timestamptz,
 	last_error		text,
 	created_at		timestamptz NOT NULL DEFAULT now(),
-	delivered_at	timestamptz
+	delivered_at	timestamptz,
+	refund			jsonb
 ) WITH (fillfactor = 80);
 CREATE INDEX outbox_available_idx ON tuned.outbox (next_attempt_at, event_id)
 	WHERE status = 'available';

@@ -61,6 +61,15 @@ INSERT INTO contract VALUES
 	('quote_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint',
 	 'TABLE(line_no integer, option_id bigint, quantity bigint, unit_price bigint, '
 	 'line_total bigint, discount_amount bigint, available bigint)', 'stable', 'safe', 'reader'),
+	('hold_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint, '
+	 'ttl interval DEFAULT ''00:15:00''::interval, idempotency_key text DEFAULT NULL::text',
+	 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	('pay_order', 'order_id bigint', 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	('cancel_order', 'order_id bigint, reason text DEFAULT NULL::text',
+	 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	('refund_order', 'order_id bigint, items jsonb, idempotency_key text DEFAULT NULL::text',
+	 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	('expire_orders', 'batch_size integer DEFAULT 1000', 'bigint', 'volatile', 'unsafe', 'app'),
 	('get_order', 'order_id bigint', 'jsonb', 'stable', 'safe', 'reader'),
 	('purge_idempotency_keys', 'older_than interval DEFAULT ''7 days''::interval',
 	 'bigint', 'volatile', 'unsafe', 'admin'),

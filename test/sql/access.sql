@@ -30,6 +30,7 @@ BEGIN
 	PERFORM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
 	PERFORM commerce.place_order(1, '[{"option_id": 1, "quantity": 2}]');
 	PERFORM commerce.place_order(1, '[{"option_id": 1, "quantity": 3}]');
+	PERFORM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]');
 END
 $$;
 
@@ -60,23 +61,28 @@ FROM (VALUES
 	(7, $$issue_coupon(1, 1, 'k')$$),
 	(8, $$use_coupon(1, 1, 10)$$),
 	(9, $$place_order(1, '[{"option_id": 1, "quantity": 1}]', 1, 'k')$$),
-	(10, $$claim_events()$$),
-	(11, $$ack_events('{1}', '{1}')$$),
-	(12, $$fail_event(1, 1, 'no answer')$$),
-	(13, $$retry_event(2)$$),
-	(14, $$discard_event(2)$$),
-	(15, $$purge_outbox('0')$$),
-	(16, $$purge_idempotency_keys('0')$$),
-	(17, $$create_product('coat')$$),
-	(18, $$create_product_option(1, 'blue', 1, 1)$$),
-	(19, $$set_price(1, 11)$$),
-	(20, $$adjust_stock(1, 1, 'more', 'k')$$),
-	(21, $$create_coupon_policy('fall', 'fixed', 1, 1)$$),
-	(22, $$close_coupon_policy(1)$$),
-	(23, $$revoke_coupon(1)$$),
-	(24, $$grant_access('regress_commerce_nobody', 'admin')$$),
-	(25, $$revoke_access('regress_commerce_app')$$),
-	(26, $$verify()$$)
+	(10, $$hold_order(1, '[{"option_id": 1, "quantity": 1}]')$$),
+	(11, $$pay_order(4)$$),
+	(12, $$cancel_order(4)$$),
+	(13, $$refund_order(1, '[{"option_id": 1, "quantity": 1}]')$$),
+	(14, $$expire_orders()$$),
+	(15, $$claim_events()$$),
+	(16, $$ack_events('{1}', '{1}')$$),
+	(17, $$fail_event(1, 1, 'no answer')$$),
+	(18, $$retry_event(2)$$),
+	(19, $$discard_event(2)$$),
+	(20, $$purge_outbox('0')$$),
+	(21, $$purge_idempotency_keys('0')$$),
+	(22, $$create_product('coat')$$),
+	(23, $$create_product_option(1, 'blue', 1, 1)$$),
+	(24, $$set_price(1, 11)$$),
+	(25, $$adjust_stock(1, 1, 'more', 'k')$$),
+	(26, $$create_coupon_policy('fall', 'fixed', 1, 1)$$),
+	(27, $$close_coupon_policy(1)$$),
+	(28, $$revoke_coupon(1)$$),
+	(29, $$grant_access('regress_commerce_nobody', 'admin')$$),
+	(30, $$revoke_access('regress_commerce_app')$$),
+	(31, $$verify()$$)
 ) c (nth, call), LATERAL (SELECT 'SELECT * FROM commerce.' || c.call) s (statement)
 ORDER BY c.nth;
 

@@ -53,19 +53,27 @@ FROM (VALUES
 	(35, $$place_order(1, NULL)$$),
 	(36, $$quote_order(NULL, '[{"option_id": 1, "quantity": 1}]')$$),
 	(37, $$quote_order(1, NULL)$$),
-	(38, $$get_order(NULL)$$),
-	(39, $$purge_idempotency_keys(NULL)$$),
-	(40, $$claim_events(NULL)$$),
-	(41, $$claim_events(1, NULL)$$),
-	(42, $$fail_event(NULL, 1, 'a')$$),
-	(43, $$fail_event(1, NULL, 'a')$$),
-	(44, $$fail_event(1, 1, NULL)$$),
-	(45, $$retry_event(NULL)$$),
-	(46, $$discard_event(NULL)$$),
-	(47, $$purge_outbox(NULL)$$),
-	(48, $$grant_access(NULL, 'reader')$$),
-	(49, $$grant_access('pg_monitor', NULL)$$),
-	(50, $$revoke_access(NULL)$$)
+	(38, $$hold_order(NULL, '[{"option_id": 1, "quantity": 1}]')$$),
+	(39, $$hold_order(1, NULL)$$),
+	(40, $$hold_order(1, '[{"option_id": 1, "quantity": 1}]', ttl => NULL)$$),
+	(41, $$pay_order(NULL)$$),
+	(42, $$cancel_order(NULL)$$),
+	(43, $$refund_order(NULL, '[{"option_id": 1, "quantity": 1}]')$$),
+	(44, $$refund_order(1, NULL)$$),
+	(45, $$expire_orders(NULL)$$),
+	(46, $$get_order(NULL)$$),
+	(47, $$purge_idempotency_keys(NULL)$$),
+	(48, $$claim_events(NULL)$$),
+	(49, $$claim_events(1, NULL)$$),
+	(50, $$fail_event(NULL, 1, 'a')$$),
+	(51, $$fail_event(1, NULL, 'a')$$),
+	(52, $$fail_event(1, 1, NULL)$$),
+	(53, $$retry_event(NULL)$$),
+	(54, $$discard_event(NULL)$$),
+	(55, $$purge_outbox(NULL)$$),
+	(56, $$grant_access(NULL, 'reader')$$),
+	(57, $$grant_access('pg_monitor', NULL)$$),
+	(58, $$revoke_access(NULL)$$)
 ) c (nth, call), pg_temp.refusal('SELECT * FROM commerce.' || c.call) r
 ORDER BY c.nth;
 
@@ -87,9 +95,12 @@ FROM (VALUES
 	(13, $$place_order(NULL, '[]')$$),
 	(14, $$place_order(NULL, '[]', 9, '')$$),
 	(15, $$quote_order(NULL, '[]')$$),
-	(16, $$claim_events(0, NULL)$$),
-	(17, $$fail_event(9, 0, NULL, '-1 s')$$),
-	(18, $$grant_access(NULL, 'nobody')$$)
+	(16, $$hold_order(9, '[]', ttl => NULL, idempotency_key => '')$$),
+	(17, $$cancel_order(NULL, '')$$),
+	(18, $$refund_order(NULL, '[]', '')$$),
+	(19, $$claim_events(0, NULL)$$),
+	(20, $$fail_event(9, 0, NULL, '-1 s')$$),
+	(21, $$grant_access(NULL, 'nobody')$$)
 ) c (nth, call), pg_temp.refusal('SELECT * FROM commerce.' || c.call) r
 ORDER BY c.nth;
 
@@ -106,6 +117,9 @@ SELECT entry_no FROM commerce.charge_balance(1, 5, NULL);
 SELECT available FROM commerce.adjust_stock(1, 1, 'more', NULL);
 SELECT order_id, coupon_id FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]', NULL, NULL);
 SELECT line_no FROM commerce.quote_order(1, '[{"option_id": 1, "quantity": 1}]', NULL);
+SELECT order_id, coupon_id FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]', NULL, '1 hour', NULL);
+SELECT order_id, cancel_reason FROM commerce.cancel_order(2, NULL);
+SELECT order_id, status FROM commerce.refund_order(1, '[{"option_id": 1, "quantity": 1}]', NULL);
 SELECT attempt FROM commerce.claim_events();
 SELECT attempt, status FROM commerce.fail_event(1, 1, 'no answer', NULL);
 SELECT * FROM commerce.verify();

@@ -13,7 +13,7 @@ my $one = items([ 7, 1 ]);
 my $two = items([ 8, 2 ], [ 7, 1 ]);
 
 # Awkward text, explicit ids, endless and ended periods, every coupon status,
-# events in several states, keys of every kind, a widened stock.
+# orders and events in several states, keys of every kind, a widened stock.
 $node->safe_psql('postgres', qq(
 	CREATE ROLE clerk; CREATE ROLE shop; CREATE ROLE sender;
 	SELECT commerce.grant_access('clerk', 'reader');
@@ -46,6 +46,13 @@ $node->safe_psql('postgres', qq(
 	SELECT commerce.fail_event(event_id, attempt, 'no answer')
 	FROM commerce.claim_events(1);
 	SELECT * FROM commerce.claim_events(1);
+	SELECT commerce.hold_order(10, '$one'), commerce.hold_order(10, '$one', 4, '1 hour', 'key'),
+		commerce.hold_order(10, '$one', ttl => '1 microsecond');
+	SELECT commerce.expire_orders();
+	SELECT commerce.pay_order(order_id), commerce.refund_order(order_id, '[{"option_id": 7, "quantity": 1}]', 'key')
+	FROM commerce.hold_order(10, '[{"option_id": 7, "quantity": 2}]') AS held;
+	SELECT commerce.cancel_order(order_id, E'tab\t, back\\slash, 이유')
+	FROM commerce.place_order(10, '$one') AS placed;
 
 	CREATE TABLE public.notes AS SELECT 'not ours' AS note;
 ));

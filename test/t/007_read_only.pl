@@ -11,7 +11,7 @@ use CommerceTest;
 my $node = new_server('primary', init => { allows_streaming => 1 });
 my $one = items([ 1, 1 ]);
 
-# Event 1 is claimed, event 2 is dead, event 3 waits; coupon 1 is unused.
+# Event 1 is claimed, event 2 is dead, event 3 waits; order 4 is held; coupon 1 is unused.
 $node->safe_psql('postgres', qq(
 	CREATE ROLE clerk;
 	SELECT commerce.create_user('buyer', 1), commerce.charge_balance(1, 1000);
@@ -25,7 +25,8 @@ $node->safe_psql('postgres', qq(
 	SELECT commerce.place_order(1, '$one');
 	UPDATE commerce.outbox SET max_attempts = 1 WHERE event_id = 2;
 	SELECT commerce.fail_event(event_id, attempt, 'no answer') FROM commerce.claim_events();
-	SELECT commerce.place_order(1, '$one');));
+	SELECT commerce.place_order(1, '$one');
+	SELECT commerce.hold_order(1, '$one', ttl => '1 day');));
 
 my %writer = (
 	create_user => "'new'",
@@ -41,6 +42,11 @@ my %writer = (
 	issue_coupon => '1, 1',
 	use_coupon => '1, 1, 500',
 	place_order => "1, '$one'",
+	hold_order => "1, '$one'",
+	pay_order => '4',
+	cancel_order => '4',
+	refund_order => "1, '$one'",
+	expire_orders => '',
 	purge_idempotency_keys => "'0'",
 	claim_events => '',
 	ack_events => 'ARRAY[1], ARRAY[1]',

@@ -89,6 +89,11 @@ my %arguments = (
 	use_coupon => [qw(id id id)],
 	place_order => [qw(id items coupon key)],
 	quote_order => [qw(id items coupon)],
+	hold_order => [qw(id items coupon interval key)],
+	pay_order => [qw(id)],
+	cancel_order => [qw(id text)],
+	refund_order => [qw(id items key)],
+	expire_orders => [qw(integer)],
 	get_order => [qw(id)],
 	purge_idempotency_keys => [qw(interval)],
 	claim_events => [qw(integer interval)],
@@ -100,7 +105,8 @@ my %arguments = (
 	grant_access => [qw(role level)],
 	revoke_access => [qw(role)]);
 # Orders are where most can go wrong.
-my @functions = (sort(keys %arguments), ('place_order') x 12, ('quote_order') x 4, ('issue_coupon') x 4);
+my @functions = (sort(keys %arguments), ('place_order') x 12, ('hold_order') x 8,
+	('refund_order') x 8, ('quote_order') x 4, ('issue_coupon') x 4);
 
 my @statements;
 foreach (1 .. $calls)
@@ -130,7 +136,8 @@ is(join("\n", @wrong[0 .. ($#wrong > 9 ? 9 : $#wrong)]), '', 'no call raised any
 note join ' ', map { "$_: $seen{$_}" } sort keys %seen;
 
 # The calls were odd, not all alike.
-ok($seen{$_}, "$_ was met") foreach qw(22004 22023 23505 SC001 SC003 SC101 SC103 SC301 SC302);
+ok($seen{$_}, "$_ was met") foreach qw(22004 22023 23505 SC001 SC003 SC004 SC101 SC103 SC301 SC302
+	SC303 SC304);
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM commerce.orders'), '>', 20,
 	'many orders were placed');
 is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $started,

@@ -59,6 +59,14 @@ $node->safe_psql('postgres', q(
 		WHEN 'issue' THEN
 			PERFORM commerce.issue_coupon(who, subject);
 			INSERT INTO told VALUES ('coupon', subject, 1);
+		WHEN 'undo' THEN
+			SELECT order_id INTO subject FROM commerce.orders
+			WHERE user_id = who AND status = 'paid' ORDER BY order_id DESC LIMIT 1;
+			IF FOUND THEN
+				PERFORM commerce.cancel_order(subject);
+				INSERT INTO told SELECT 'stock', option_id, quantity
+				FROM commerce.order_items WHERE order_id = subject;
+			END IF;
 		WHEN 'up', 'down' THEN
 			INSERT INTO told VALUES ('stock', option, public.how_many(option) * CASE op WHEN 'up' THEN 3 ELSE -1 END)
 			RETURNING quantity INTO subject;
@@ -91,7 +99,7 @@ append_to_file($killer, q(
 		  AND state <> 'idle' ORDER BY random() LIMIT 1) AS victim;
 ));
 
-my %weight = (order => 12, issue => 4, up => 3, down => 2);
+my %weight = (order => 12, undo => 3, issue => 4, up => 3, down => 2);
 
 # One round of all against all: 64 clients, fewer and fewer of them.
 sub fight

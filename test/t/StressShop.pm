@@ -5,6 +5,7 @@ package StressShop;
 use strict;
 use warnings;
 use Exporter 'import';
+use StressOrders;
 
 our @EXPORT = qw(open_shop scripts);
 
@@ -33,6 +34,7 @@ my $shop = qq(
 	CREATE TABLE stress.delivered (event_id bigint PRIMARY KEY, order_id bigint, attempt integer);
 
 	-- What happened, a replayed key once. adjust_stock's keys belong to no user.
+	-- (A replayed refund is logged as such: its amount would be that of others.)
 	CREATE VIEW stress.done AS
 		SELECT DISTINCT ON (op, CASE WHEN op <> 'adjust' THEN user_id END,
 							coalesce(key, log_id::text)) *
@@ -62,7 +64,8 @@ my $act = qq(
 		done.op := op;
 		done.outcome := 'ok';
 		done.user_id := stress.upto($users);
-		IF op NOT IN ('price', 'use_coupon', 'order_coupon') AND random() < 0.4 THEN
+		IF op NOT IN ('price', 'use_coupon', 'order_coupon', 'pay', 'cancel', 'expire')
+			AND random() < 0.4 THEN
 			done.key := 't' || tick;
 		END IF;
 		done.amount := CASE WHEN done.key IS NULL THEN stress.upto(300)
@@ -99,6 +102,16 @@ my $act = qq(
 			SELECT order_id, total INTO STRICT done.object_id, done.amount
 			FROM commerce.place_order(done.user_id, done.items, done.coupon_id, done.key);
 			done.op := 'order';
+		WHEN 'hold' THEN
+			IF done.key IS NULL THEN
+				done.coupon_id := stress.coupon_of(done.user_id);
+			END IF;
+			done.items := stress.lines(done.amount, done.key);
+			SELECT order_id, total INTO STRICT done.object_id, done.amount
+			FROM commerce.hold_order(done.user_id, done.items, done.coupon_id,
+				CASE WHEN done.subject_id = 1 THEN interval '50 ms' ELSE '1 hour' END, done.key);
+		ELSE
+			done := stress.follow(done);
 		END CASE;
 		INSERT INTO stress.log VALUES (done.*);
 	EXCEPTION WHEN OTHERS THEN
@@ -151,7 +164,7 @@ my $act = qq(
 sub open_shop
 {
 	my ($node) = @_;
-	$node->safe_psql('postgres', "$shop $act");
+	$node->safe_psql('postgres', "$shop $after_order $act");
 	return;
 }
 
@@ -160,7 +173,8 @@ sub scripts
 {
 	my ($prefix) = @_;
 	my %weight = (charge => 4, use => 2, adjust => 4, price => 1, issue => 4,
-		use_coupon => 2, order => 8, order_coupon => 4);
+		use_coupon => 2, order => 8, order_coupon => 4, hold => 6, pay => 4, cancel => 3,
+		refund => 4, expire => 1);
 	my %scripts = map {
 		("${prefix}_$_\@$weight{$_}" => "SELECT stress.act(:client_id, '$_');")
 	} keys %weight;
