@@ -188,6 +188,13 @@ CREATE TABLE commerce.orders (
 COMMENT ON TABLE commerce.orders IS 'ORDER of the flow chart.';
 COMMENT ON COLUMN commerce.orders.expires_at IS 'When a held order can no longer be paid; stays when it is paid. NULL for an order that was placed.';
 COMMENT ON COLUMN commerce.orders.closed_at IS 'When it was cancelled, wholly refunded, or found expired.';
+-- For popular_products. Orders are paid in about the order in which they lie in
+-- the table, which is all that BRIN needs. A range costs an order next to nothing
+-- until it is summarized, so the one being filled must not be: autosummarize does
+-- it when the next one begins, but CREATE INDEX did it for the empty first one.
+CREATE INDEX orders_paid_at_idx ON commerce.orders USING brin (paid_at)
+	WITH (autosummarize = on);
+SELECT pg_catalog.brin_desummarize_range('commerce.orders_paid_at_idx', 0);
 CREATE INDEX orders_user_id_order_id_idx ON commerce.orders (user_id, order_id);
 CREATE INDEX orders_pending_idx ON commerce.orders (expires_at) WHERE status = 'pending';
 
@@ -399,7 +406,8 @@ COMMENT ON FUNCTION commerce.use_coupon IS
 'Uses a coupon outside of an order, on order_amount minor units; the row''s discount_amount is what it takes off (flow chart 2, use). Raises 22004, SC101 order_amount <= 0, SC006 none or another user''s, SC211 used, SC214 revoked, SC212 expired, SC213 below the policy''s minimum.';
 
 ------------------------------------------------------------------------------
--- Functions: orders (level app; quote_order and get_order also reader)
+-- Functions: orders (level app; quote_order, get_order and popular_products also
+-- reader)
 ------------------------------------------------------------------------------
 
 CREATE FUNCTION commerce.place_order(user_id bigint, items jsonb,
@@ -469,6 +477,56 @@ SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC';
 COMMENT ON FUNCTION commerce.get_order IS
 'The order as one object: every column of orders, and items, an array by line_no of every column of order_items but order_id. Times in ISO 8601, UTC. Raises 22004, SC004.';
+
+CREATE FUNCTION commerce.popular_products(days integer DEFAULT 3,
+	max_results integer DEFAULT 5)
+RETURNS TABLE (product_id bigint, name text, quantity bigint)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 5
+SET search_path = pg_catalog, pg_temp
+-- How many orders there are in that time decides the plan. Starting processes to
+-- help would take longer than they save, and cores from who buys.
+SET plan_cache_mode = force_custom_plan
+SET max_parallel_workers_per_gather = 0
+AS $popular_products$
+DECLARE
+	-- Nothing was paid so long ago; much longer ago is no timestamp.
+	most_days CONSTANT integer := 1000000;
+	since timestamptz;
+	first_order_id bigint;
+BEGIN
+	IF days IS NULL OR max_results IS NULL THEN
+		RAISE EXCEPTION '% must not be null',
+			CASE WHEN days IS NULL THEN 'days' ELSE 'max_results' END
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF days < 1 OR max_results < 1 THEN
+		RAISE EXCEPTION '% must be at least 1',
+			CASE WHEN days < 1 THEN 'days' ELSE 'max_results' END
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	since := now() - least(days, most_days) * interval '24 hours';
+
+	-- From here on the lines are read in one piece, not order by order. OFFSET
+	-- keeps min() from looking for it along the primary key, from the oldest on.
+	SELECT min(o.order_id) INTO first_order_id
+	FROM (SELECT order_id FROM commerce.orders WHERE paid_at >= since OFFSET 0) o;
+
+	-- Of a cancelled order every unit is refunded.
+	RETURN QUERY
+		SELECT s.product_id, p.name, s.quantity
+		FROM (SELECT i.product_id,
+					 sum(i.quantity - i.refunded_quantity)::bigint AS quantity
+			  FROM commerce.orders o JOIN commerce.order_items i USING (order_id)
+			  WHERE o.paid_at >= since AND i.order_id >= first_order_id
+			  GROUP BY i.product_id
+			  HAVING sum(i.quantity - i.refunded_quantity) > 0
+			  ORDER BY 2 DESC, 1 LIMIT max_results) s
+		JOIN commerce.products p USING (product_id)
+		ORDER BY s.quantity DESC, s.product_id;
+END
+$popular_products$;
+COMMENT ON FUNCTION commerce.popular_products IS
+'The max_results products (>= 1) of which most units were bought, less those refunded, in orders paid in the last days x 24 hours (days >= 1); of equals the lower product_id first, none of which nothing is left. Reads the lines of all orders of that time. Raises 22004, 22023, 22003 when a quantity is out of range.';
 
 CREATE FUNCTION commerce.purge_idempotency_keys(older_than interval DEFAULT '7 days')
 RETURNS bigint
@@ -845,7 +903,8 @@ DECLARE
 		commerce.orders, commerce.order_items, commerce.outbox,
 		commerce.stock, commerce.coupon_quota, commerce.coupon_wallet';
 	reader_functions CONSTANT text := 'commerce.get_balance(bigint),
-		commerce.quote_order(bigint, jsonb, bigint), commerce.get_order(bigint)';
+		commerce.quote_order(bigint, jsonb, bigint), commerce.get_order(bigint),
+		commerce.popular_products(integer, integer)';
 	app_functions CONSTANT text := 'commerce.create_user(text, bigint),
 		commerce.charge_balance(bigint, bigint, text),
 		commerce.use_balance(bigint, bigint, text),

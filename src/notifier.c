@@ -27,6 +27,8 @@
  * starts, the notifier looks whether any event is due, and tells so.
  * Where outbox_claim.c has to be thrifty, that may take LOOK_EVERYWHERE_MS.
  *
+ * Between its notifications the notifier also expires orders: sweep.c.
+ *
  * Where no notifier runs (no preload, a database not listed, one starting or
  * ended by an error) the transaction tells by itself, as any NOTIFY.
  *
@@ -55,6 +57,7 @@
 #include "storage/lmgr.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "sweep.h"
 #include "tables.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -310,9 +313,11 @@ serve(void)
 {
 	int64		look_at = clock_ms();
 	int64		tell_at = look_at;	/* not before */
+	int64		sweep_at = look_at;
 
 	for (;;)
 	{
+		int64		wake_at;
 		bool		looks = clock_ms() >= look_at;
 		uint32		commits = 0;
 		double		took_ms;
@@ -331,10 +336,17 @@ serve(void)
 			look_at = clock_ms() + LOOK_EVERY_MS;
 		}
 
+		if (clock_ms() >= sweep_at)
+		{
+			int64		rest = sweep_batch();
+
+			sweep_at = clock_ms() + rest;
+		}
+
+		wake_at = Min(look_at, sweep_at);
 		if (pg_atomic_read_u32(&my_notifier->pending) != 0)
-			sleep_for(Min(look_at, tell_at) - clock_ms());
-		else
-			sleep_for(look_at - clock_ms());
+			wake_at = Min(wake_at, tell_at);
+		sleep_for(wake_at - clock_ms());
 	}
 }
 

@@ -126,6 +126,9 @@ CREATE TABLE tuned.orders (
 	expires_at		timestamptz,
 	cancel_reason	text
 ) WITH (fillfactor = 90);
+CREATE INDEX orders_paid_at_idx ON tuned.orders USING brin (paid_at)
+	WITH (autosummarize = on);
+SELECT pg_catalog.brin_desummarize_range('tuned.orders_paid_at_idx', 0);
 CREATE INDEX orders_user_id_order_id_idx ON tuned.orders (user_id, order_id);
 CREATE INDEX orders_pending_idx ON tuned.orders (expires_at) WHERE status = 'pending';
 

@@ -24,6 +24,7 @@ BEGIN
 	END LOOP;
 END
 $$;
+SELECT pg_catalog.brin_desummarize_range('usual.orders_paid_at_idx', 0);
 CREATE SEQUENCE usual.order_id_seq;
 CREATE SEQUENCE usual.event_id_seq;
 ALTER TABLE usual.outbox ALTER event_id SET DEFAULT nextval('usual.event_id_seq');

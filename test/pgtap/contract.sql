@@ -71,6 +71,8 @@ INSERT INTO contract VALUES
 	 'commerce.orders', 'volatile', 'unsafe', 'app'),
 	('expire_orders', 'batch_size integer DEFAULT 1000', 'bigint', 'volatile', 'unsafe', 'app'),
 	('get_order', 'order_id bigint', 'jsonb', 'stable', 'safe', 'reader'),
+	('popular_products', 'days integer DEFAULT 3, max_results integer DEFAULT 5',
+	 'TABLE(product_id bigint, name text, quantity bigint)', 'stable', 'safe', 'reader'),
 	('purge_idempotency_keys', 'older_than interval DEFAULT ''7 days''::interval',
 	 'bigint', 'volatile', 'unsafe', 'admin'),
 	-- outbox
