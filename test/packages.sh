@@ -46,6 +46,9 @@ if [ "${1:-}" = test ]; then
 	need pgbouncer has_program pgbouncer
 elif [ "${1:-}" = bench ]; then
 	need nginx-light has_program nginx
+	need redis-server has_program redis-server
+	need gnuplot-nox command -v gnuplot
+	need valgrind command -v valgrind
 fi
 [ -n "$missing" ] || exit 0
 
@@ -111,4 +114,5 @@ case " $missing " in *" postgresql-$major "*)
 esac
 case " $missing " in *" pgbouncer "*) install_without_service pgbouncer pgbouncer ;; esac
 case " $missing " in *" nginx-light "*) install_without_service nginx-light nginx ;; esac
+case " $missing " in *" redis-server "*) install_without_service redis-server redis-server ;; esac
 install_packages $missing

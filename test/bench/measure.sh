@@ -1,99 +1,68 @@
 #!/bin/sh
-# Measures commerce against its two peers on the server that test/server.sh gave us,
-# and prints the result as Markdown. See README.md. Fails if any figure is
-# invalid: a call that was not a success spoils it.
+# Orders and charges of commerce, of its peers and of two yardsticks, on the server that
+# test/server.sh gave us, as a table in Markdown. See README.md. Fails if any figure
+# is invalid: a call that was not a success spoils it.
 set -eu
 cd "$(dirname "$0")"
-
-if [ "${QUICK:-}" = 1 ]; then
-	: "${ROUNDS:=2}" "${SECONDS_EACH:=2}"
-fi
-: "${ROUNDS:=5}" "${SECONDS_EACH:=5}" "${CLIENTS:=8 32}"
-warm_up_seconds=$(((SECONDS_EACH + 2) / 3))
 . ./common.sh
+: "${CLIENTS:=8 16 32}"
+: "${TPCB_SCALE:=$([ "${QUICK:-}" = 1 ] && echo 10 || echo 100)}"
 
-# compare TITLE TEMPLATE OUR_FUNCTION PEER_FUNCTION CLIENTS: prints one line of
-# the table. OUR_FUNCTION is in schema commerce, PEER_FUNCTION in both peers'.
-# PGOPTIONS is for all sides; the peers do not look at it.
-compare()
+# The calls of one line of the table. The client's orders go into usual's tables.
+calls() # TEMPLATE FUNCTION [PEERS_FUNCTION [CLIENT_TEMPLATE]]
 {
-	title=$1 template=$2 clients=$5
-	functions="commerce.$3 usual.$4 tuned.$4"
-	: >"$rounds"
-	say "$title, $clients clients"
-	for function in $functions; do
-		successes_per_second "$function" "$template" "$warm_up_seconds" "$clients" >/dev/null
-	done
-	for round in $(seq "$ROUNDS"); do
-		rates=
-		for function in $functions; do
-			rates="$rates $(successes_per_second "$function" "$template" "$SECONDS_EACH" "$clients")"
-		done
-		say "  round $round: commerce, usual, tuned:$rates"
-		echo "$rates" >>"$rounds"
-	done
-	if grep -q INVALID "$rounds"; then
-		failed=1
-		echo "| $title | $clients | **INVALID** | | | | |"
-		return
-	fi
-	printf '| %s | %s | %.0f | %.0f | %s | %.0f | %s |\n' "$title" "$clients" \
-		"$(column '$1' | median)" "$(column '$2' | median)" "$(ratio '$1 / $2')" \
-		"$(column '$3' | median)" "$(ratio '$1 / $3')"
+	template=$1 our_function=$2 peer_function=${3:-$2} client_template=${4:-}
 }
-counted() { awk '{ n += $1 } END { print n + 0 }' "$SCRATCH/$1".order_*.pgbench.count; }
-charged() { awk '{ n += $1 } END { print n + 0 }' "$SCRATCH/$1".charge.pgbench.count; }
+rate() # SIDE SECONDS CLIENTS
+{
+	case $1 in
+	commerce) successes_per_second "commerce.$our_function" "$template" "$2" "$3" ;;
+	usual | tuned) successes_per_second "$1.$peer_function" "$template" "$2" "$3" ;;
+	client) successes_per_second usual.client "$client_template" "$2" "$3" -D notify="$notify" ;;
+	tpcb-like) pgbench_rate tpcb "$2" "$3" -b tpcb-like tpcb ;;
+	INSERT) pgbench_rate insert "$2" "$3" -f commit.pgbench ;;
+	esac
+}
 
-say "Filling the schemas"
-run_sql -f tuned.sql -f usual.sql -f setup.sql >/dev/null
-differences=$(run_sql -f same_shape.sql)
-if [ -n "$differences" ]; then
-	say "The tables of schema tuned differ from those of schema commerce:"
-	say "$differences"
-	exit 1
-fi
-run_sql -c CHECKPOINT
-checkpoints_before=$(checkpoints)
-others=$(cpu_used_by_others)
-warn_of_others "$others"
-single_rows=$(successes_per_second none commit.pgbench "$SECONDS_EACH" 1)
+fill_schemas
+say "Filling pgbench's tables, scale $TPCB_SCALE"
+createdb tpcb
+pgbench -i -q -s "$TPCB_SCALE" tpcb >"$SCRATCH/pgbench.log" 2>&1
+start_measuring
+single_rows=$(rate INSERT "$SECONDS_EACH" 1)
 
-echo "| Call | Clients | commerce/s | usual/s | ratio (min – max) | tuned/s | ratio (min – max) |"
-echo "|---|---:|---:|---:|---|---:|---|"
+echo
+echo "### Orders and charges"
+compare_head Call commerce usual tuned client tpcb-like INSERT
 for clients in $CLIENTS; do
-	for lines in 1 3; do
-		order="place_order, $lines line$([ "$lines" = 1 ] || echo s)"
-		export PGOPTIONS='-c commerce.notify=off'
-		compare "$order, no notification" "order_$lines.pgbench" \
-			place_order place_order "$clients"
-		unset PGOPTIONS
-		compare "$order, notifying" "order_$lines.pgbench" \
-			place_order place_order_notify "$clients"
-	done
-	export PGOPTIONS='-c commerce.notify=off'
-	compare "place_order, everyone the same option, no notification" order_hot.pgbench \
-		place_order place_order "$clients"
+	export PGOPTIONS='-c commerce.notify=off' notify=0
+	calls order_1.pgbench place_order place_order order_1_client.pgbench
+	compare "place_order, 1 line" "$clients" commerce usual tuned client tpcb-like INSERT
+	calls order_3.pgbench place_order place_order order_3_client.pgbench
+	compare "place_order, 3 lines" "$clients" commerce usual tuned client - -
+	calls order_20.pgbench place_order
+	compare "place_order, 20 lines" "$clients" commerce usual tuned - - -
 	unset PGOPTIONS
-	compare charge_balance charge.pgbench \
-		charge_balance charge_balance "$clients"
+	notify=1
+	calls order_1.pgbench place_order place_order_notify order_1_client.pgbench
+	compare "place_order, 1 line, notifying" "$clients" commerce usual tuned client - -
+	calls charge.pgbench charge_balance
+	compare charge_balance "$clients" commerce usual tuned - - INSERT
 done
 
-say "Checking what was written"
-echo
-echo "Successes per second: medians of $ROUNDS rounds of $SECONDS_EACH s each, taken in turn;"
-echo "the ratio is taken round by round."
-echo
+how_taken
 for schema in commerce usual tuned; do
-	expect "orders of $schema, all there" "$(counted $schema)" \
+	expect "orders of $schema, all there" "$(counted "$schema.order_*")" \
 		"$(run_sql -c "SELECT count(*) FROM $schema.orders")"
-	expect "charges of $schema, all there" "$(charged $schema)" \
+	expect "charges of $schema, all there" "$(counted "$schema.charge.pgbench")" \
 		"$(run_sql -c "SELECT count(*) - 10000 FROM $schema.balance_history WHERE type = 'charge'")"
+	expect_sound $schema
 done
-expect "invariants violated in commerce" 0 "$(run_sql -c 'SELECT count(*) FROM commerce.verify()')"
-for schema in usual tuned; do
-	expect "invariants violated in $schema" 0 \
-		"$(sed "s/tuned\./$schema./g" verify_peer.sql | run_sql)"
-done
-machine "$others" "$checkpoints_before"
-echo "| One client's single-row INSERTs | $single_rows commits/s |"
+expect "tpcb-like transactions, all there" "$(counted tpcb)" \
+	"$(run_sql -d tpcb -c 'SELECT count(*) FROM pgbench_history')"
+expect "single-row INSERTs, all there" "$(counted insert)" \
+	"$(run_sql -c 'SELECT count(*) FROM commit_rate')"
+machine
+machine_has "tpcb-like" "scale $TPCB_SCALE"
+machine_has "One client's single-row INSERTs" "$single_rows commits/s"
 exit $failed

@@ -1,29 +1,65 @@
 #!/bin/sh
 # The benchmark, on throw-away servers of its own: run.sh [-c setting=value]...
 #
-#   QUICK=1 run.sh                  six minutes instead of thirty
+#   QUICK=1 run.sh                  two minutes instead of fifty
+#   PARTS="coupons cost" run.sh     some of its parts
 #   ROUNDS=3 SECONDS_EACH=10 CLIENTS="1 16" run.sh
 #
-# TMPDIR says where the server keeps its data. The tables go to standard output
-# and to results/latest.md; progress and errors go to standard error.
+# TMPDIR says where the servers keep their data. The tables go to standard output and
+# to results/latest.md, plots beside it, with QUICK=1 in results/quick; progress
+# and errors go to standard error.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+results=$here/results
+parts="measure contention coupons refusals grown cost transmission"
+if [ "${QUICK:-}" = 1 ]; then
+	results=$results/quick
+	parts=${parts% transmission}
+fi
+: "${PARTS:=$parts}"
 
 "$here/../packages.sh" bench >&2
-mkdir -p "$here/results"
-result=$here/results/latest.md
+mkdir -p "$results"
+result=$results/latest
+status=0
 
 # Durable as by default. No checkpoint falls into a measurement.
 on_server() # [-c setting=value]... COMMAND
 {
 	"$here/../server.sh" -c shared_preload_libraries=commerce -c commerce.databases=postgres \
-		-c shared_buffers=1GB -c max_wal_size=32GB -c checkpoint_timeout=1h -c log_checkpoints=on "$@" >>"$result.new" || status=$?
+		-c shared_buffers=1GB -c max_wal_size=32GB -c checkpoint_timeout=1h \
+		-c log_checkpoints=on "$@" 3>>"$result.tsv.new" >>"$result.md.new" || status=$?
 }
-status=0
-: >"$result.new"
-on_server "$@" test/bench/measure.sh
-on_server -c track_commit_timestamp=on -c max_connections=200 "$@" test/bench/transmission.sh
-cat "$result.new"
-[ -s "$result.new" ] || { rm -f "$result.new"; exit 1; }
-mv "$result.new" "$result"
+
+machine_table()
+{
+	echo
+	echo "### The machine"
+	echo
+	echo "| | |"
+	echo "|---|---|"
+	awk -F '\t' '$1 == "machine" && !($0 in seen) { seen[$0] = 1; print "| " $2 " | " $3 " |" }' \
+		"$result.tsv.new"
+}
+
+: >"$result.md.new"
+: >"$result.tsv.new"
+for part in $PARTS; do
+	echo "== $part" >&2
+	if [ "$part" = transmission ]; then
+		on_server -c track_commit_timestamp=on -c max_connections=200 "$@" \
+			test/bench/transmission.sh
+	else
+		on_server "$@" "test/bench/$part.sh"
+	fi
+done
+machine_table >>"$result.md.new"
+[ "${QUICK:-}" != 1 ] || [ "$PARTS" != "$parts" ] || {
+	echo
+	echo "A quick run: without transmission, and too short for figures to rely on."
+} >>"$result.md.new"
+cat "$result.md.new"
+mv "$result.md.new" "$result.md"
+mv "$result.tsv.new" "$result.tsv"
+gnuplot -e "tsv='$result.tsv'; folder='$results'" "$here/plot.gp" || status=$?
 exit $status

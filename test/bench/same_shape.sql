@@ -1,14 +1,14 @@
 -- One row per difference between a table of schema peer and its namesake in
 -- schema commerce: columns, defaults, constraints, indexes, storage settings.
--- Only stock may differ: commerce has (option_id, slot) where the peer has
--- option_id, with the same number of indexes and the same fillfactor.
+-- Only the counters may differ, stock and coupon quota: commerce has (id, slot) where
+-- the peer has the id, with the same number of indexes and the same fillfactor.
 WITH tables AS (
 	SELECT c.oid, n.nspname AS schema_name, c.relname AS table_name, c.reloptions
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE c.relkind = 'r' AND n.nspname IN ('commerce', 'tuned')
 	  AND c.relname IN (SELECT relname FROM pg_class
 						WHERE relnamespace = 'tuned'::regnamespace)
-	  AND c.relname <> 'stock'
+	  AND c.relname NOT IN ('stock', 'coupon_quota')
 ), properties AS (
 	SELECT schema_name, table_name, 'storage: ' || coalesce(reloptions::text, '') AS property
 	FROM tables
@@ -33,9 +33,11 @@ FROM (SELECT *, replace(property, schema_name || '.', '') AS alike FROM properti
 GROUP BY table_name, alike
 HAVING count(DISTINCT schema_name) < 2
 UNION ALL
-SELECT 'stock: ' || string_agg(shape, ' against ')
-FROM (SELECT array_to_string(c.reloptions, ',') || ', '
+SELECT peer || ': ' || string_agg(shape, ' against ')
+FROM (SELECT peer, array_to_string(c.reloptions, ',') || ', '
 			 || (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid) || ' indexes' AS shape
-	  FROM pg_class c
-	  WHERE c.oid IN ('commerce.stock_slots'::regclass, 'tuned.stock'::regclass)) s
+	  FROM (VALUES ('tuned.stock', 'commerce.stock_slots'),
+				   ('tuned.coupon_quota', 'commerce.coupon_quota_slots')) t (peer, ours)
+	  JOIN pg_class c ON c.oid IN (to_regclass(peer), to_regclass(ours))) s
+GROUP BY peer
 HAVING count(DISTINCT shape) > 1;

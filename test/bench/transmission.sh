@@ -1,25 +1,23 @@
 #!/bin/sh
 # Measures how orders are transmitted, on the server that test/server.sh gave us, and
 # prints the result as Markdown. See README.md. Fails if any figure is invalid.
-# PARTS chooses among claim, place, wake, deliver and drain.
+# TRANSMISSION chooses among claim, place, wake, deliver and drain.
 set -eu
 cd "$(dirname "$0")"
-
-if [ "${QUICK:-}" = 1 ]; then
-	: "${ROUNDS:=2}" "${SECONDS_EACH:=2}" "${DELIVERED:=100000}" "${BACKLOG:=20000}"
-fi
-: "${ROUNDS:=5}" "${SECONDS_EACH:=5}" "${CLIENTS:=8 32}"
-: "${DELIVERED:=1000000}" "${BACKLOG:=50000}"
-: "${PARTS:=claim place wake deliver drain}"
 . ./common.sh
+if [ "${QUICK:-}" = 1 ]; then
+	: "${DELIVERED:=100000}" "${BACKLOG:=20000}"
+fi
+: "${CLIENTS:=8 32}" "${DELIVERED:=1000000}" "${BACKLOG:=50000}"
+: "${TRANSMISSION:=claim place wake deliver drain}"
 . ./receiver.sh
 checks=$SCRATCH/checks
 : >"$checks"
 
-# compare TITLE BASE OTHER: prints one line of a table. BASE and OTHER are commands
+# compare_with TITLE BASE OTHER: prints one line of a table. BASE and OTHER are commands
 # that print a rate. Every second round starts with the other one, so that
 # neither gains by coming first.
-compare()
+compare_with()
 {
 	title=$1
 	: >"$rounds"
@@ -43,7 +41,7 @@ compare()
 	printf '| %s | %.0f | %.0f | %s |\n' "$title" \
 		"$(column '$1' | median)" "$(column '$2' | median)" "$(ratio '$2 / $1')"
 }
-compare_head() # WHAT
+compare_with_head() # WHAT
 {
 	echo
 	echo "| $1 | without | with | ratio (min – max) |"
@@ -119,9 +117,9 @@ claim()
 	run_sql -d shop_many -c 'VACUUM ANALYZE'
 	run_sql -c CHECKPOINT
 
-	compare_head "Events claimed and acked per second, 100 at a time, by $CLAIM_CLIENTS clients"
-	compare "$(delivered shop_many) events delivered before" few_delivered many_delivered
-	compare "an old snapshot in another session" few_delivered beside_old_snapshot
+	compare_with_head "Events claimed and acked per second, 100 at a time, by $CLAIM_CLIENTS clients"
+	compare_with "$(delivered shop_many) events delivered before" few_delivered many_delivered
+	compare_with "an old snapshot in another session" few_delivered beside_old_snapshot
 	dropdb shop_few
 	dropdb shop_many
 }
@@ -181,14 +179,14 @@ stop_listeners()
 
 place()
 {
-	compare_head "Orders placed per second"
+	compare_with_head "Orders placed per second"
 	for clients in $CLIENTS; do
 		placed_per_second >/dev/null
-		compare "$clients clients; without telling anybody, with 1 listener told" untold told_1
-		compare "$clients clients; without any listener, with 100" told told_100
-		compare "$clients clients; without telling anybody, without the notifier" untold_elsewhere told_inline
+		compare_with "$clients clients; without telling anybody, with 1 listener told" untold told_1
+		compare_with "$clients clients; without any listener, with 100" told told_100
+		compare_with "$clients clients; without telling anybody, without the notifier" untold_elsewhere told_inline
 	done
-	expect "orders placed, all there" "$(transactions commerce.$ORDER.count)" \
+	expect "orders placed, all there" "$(counted "commerce.$ORDER")" \
 		"$(orders)" >>"$checks"
 }
 orders() { run_sql -c 'SELECT count(*) FROM commerce.orders'; }
@@ -203,7 +201,7 @@ place_steadily()
 	log=$SCRATCH/pgbench.log
 	sed 's/FUNCTION/commerce.place_order/' $ORDER >"$SCRATCH/steady.pgbench"
 	pgbench_ok "$log" -c 8 -R $ORDERS_PER_SECOND -T $STEADY_SECONDS \
-		-f "$SCRATCH/steady.pgbench" || failed=1
+		-D users=10000 -f "$SCRATCH/steady.pgbench" || failed=1
 	processed "$log" >>"$SCRATCH/commerce.$ORDER.count"
 	expect "orders placed at $ORDERS_PER_SECOND/s, all with an event" "$(processed "$log")" \
 		"$(run_sql -c 'SELECT count(*) FROM commerce.outbox')" >>"$checks"
@@ -326,7 +324,7 @@ drain_once()
 	log=$SCRATCH/pgbench.log
 	sed 's/FUNCTION/commerce.place_order/' $ORDER >"$SCRATCH/backlog.pgbench"
 	PGOPTIONS='-c commerce.notify=off' pgbench_ok "$log" -c 8 -t $((BACKLOG / 8)) \
-		-f "$SCRATCH/backlog.pgbench" || failed=1
+		-D users=10000 -f "$SCRATCH/backlog.pgbench" || failed=1
 	processed "$log" >>"$SCRATCH/commerce.$ORDER.count"
 	start_receiver
 	started=$(date +%s.%N)
@@ -366,21 +364,20 @@ cc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
 run_sql -f shop.sql >/dev/null
 createdb elsewhere
 run_sql -d elsewhere -f shop.sql >/dev/null
-run_sql -c CHECKPOINT
 : >"$SCRATCH/commerce.$ORDER.count"
-checkpoints_before=$(checkpoints)
-others=$(cpu_used_by_others)
-warn_of_others "$others"
-for part in $PARTS; do
-	$part
+start_measuring
+echo
+echo "### Transmission"
+for step in $TRANSMISSION; do
+	$step
 done
 
 say "Checking what was written"
-expect "orders, all there" "$(transactions "commerce.$ORDER.count")" "$(orders)" >>"$checks"
+expect "orders, all there" "$(counted "commerce.$ORDER")" "$(orders)" >>"$checks"
 expect "invariants violated" 0 "$(run_sql -c 'SELECT count(*) FROM commerce.verify()')" >>"$checks"
 echo
 echo "Rates are medians of $ROUNDS rounds, the sides taken in turn; ratios are taken round by round."
 echo
 cat "$checks"
-machine "$others" "$checkpoints_before"
+machine
 exit $failed
