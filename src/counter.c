@@ -60,13 +60,13 @@
 #define ALL_SLOTS_QUANTITY	(INT64CONST(1) << 40)
 #define ALL_SLOTS_SUM		(INT64CONST(1) << 62)
 
-/* All slots of a counter as a snapshot has them, ascending. */
+/* Slots of a counter as a snapshot has them, ascending. */
 typedef struct Slots
 {
 	Row		  **slots;
 	int			count;
 	int			room;
-	int64		sum;
+	int64		sum;			/* of all, whichever these are */
 } Slots;
 
 static int	max_slots = DEFAULT_MAX_SLOTS;
@@ -123,13 +123,11 @@ add_slot(Slots *all, Row *slot)
 		all->slots = repalloc(all->slots, all->room * sizeof(Row *));
 	}
 	all->slots[all->count++] = slot;
-	if (pg_add_s64_overflow(all->sum, row_int64(slot, SLOTS_QUANTITY),
-							&all->sum))
-		all->sum = PG_INT64_MAX;
 }
 
+/* Those with at least so much in them; 0 is all. */
 static Slots
-read_slots(Work *work, TableId table, int64 id)
+read_slots(Work *work, TableId table, int64 id, int64 at_least)
 {
 	Datum		key = Int64GetDatum(id);
 	RowScan    *scan = row_scan_begin(work, table, 1, &key);
@@ -137,25 +135,32 @@ read_slots(Work *work, TableId table, int64 id)
 	Row		   *slot;
 
 	all.slots = palloc(all.room * sizeof(Row *));
-	while ((slot = row_scan_next(scan)) != NULL)
-		add_slot(&all, slot);
+	while ((slot = row_scan_peek(scan)) != NULL)
+	{
+		int64		quantity = row_int64(slot, SLOTS_QUANTITY);
+
+		if (pg_add_s64_overflow(all.sum, quantity, &all.sum))
+			all.sum = PG_INT64_MAX;
+		if (quantity >= at_least)
+			add_slot(&all, row_scan_keep(scan));
+	}
 	row_scan_end(scan);
 	return all;
 }
 
 /* The same as of now, where a snapshot can be. */
 static Slots
-read_slots_now(Work *work, TableId table, int64 id)
+read_slots_now(Work *work, TableId table, int64 id, int64 at_least)
 {
 	if (!IsolationUsesXactSnapshot())
 		row_refresh(work);
-	return read_slots(work, table, id);
+	return read_slots(work, table, id, at_least);
 }
 
 int64
 counter_available(Work *work, TableId table, int64 id)
 {
-	return read_slots(work, table, id).sum;
+	return read_slots(work, table, id, PG_INT64_MAX).sum;
 }
 
 /* ---- hold ---- */
@@ -184,12 +189,6 @@ find_own_slot(Work *work, TableId table, int64 id)
 	return first;
 }
 
-static bool
-suffices(Row *slot, const CounterHold *hold)
-{
-	return row_int64(slot, SLOTS_QUANTITY) >= hold->quantity;
-}
-
 static void
 hold_one(CounterHold *hold, Row *slot)
 {
@@ -207,20 +206,18 @@ typedef enum Outcome
 	NONE_SUFFICES
 } Outcome;
 
-/* Hold any slot that suffices and is free; *busy is one that is not. */
+/* Hold one that is free of slots that suffice; *busy is one that is not. */
 static Outcome
-hold_free_slot(const Slots *all, CounterHold *hold, int32 *busy)
+hold_free_slot(const Slots *fit, CounterHold *hold, int32 *busy)
 {
 	Outcome		outcome = NONE_SUFFICES;
 
-	for (int i = 0; i < all->count; i++)
+	for (int i = 0; i < fit->count; i++)
 	{
-		Row		   *slot = all->slots[(i + compat_my_proc_number()) % all->count];
+		Row		   *slot = fit->slots[(i + compat_my_proc_number()) % fit->count];
 		int32		number = row_int32(slot, SLOTS_SLOT);
 		bool		is_busy;
 
-		if (!suffices(slot, hold))
-			continue;
 		if (row_lock_unchanged(slot, false, &is_busy))
 		{
 			hold_one(hold, slot);
@@ -258,7 +255,7 @@ lock_all(Work *work, TableId table, int64 id)
 
 	for (;;)
 	{
-		Slots		all = read_slots_now(work, table, id);
+		Slots		all = read_slots_now(work, table, id, 0);
 		bool		is_gone = false;
 
 		if (same_slots(&all, &locked))
@@ -313,7 +310,7 @@ counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 
 	row_will_write(work, table);
 	own = find_own_slot(work, table, id);
-	if (own != NULL && suffices(own, hold) &&
+	if (own != NULL && row_int64(own, SLOTS_QUANTITY) >= quantity &&
 		row_lock_unchanged(own, false, &is_busy))
 	{
 		hold_one(hold, own);
@@ -322,13 +319,13 @@ counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 
 	for (;;)
 	{
-		Slots		all = read_slots_now(work, table, id);
+		Slots		fit = read_slots_now(work, table, id, quantity);
 		int32		busy;
 
-		*available = all.sum;
-		if (all.sum < quantity && !IsolationUsesXactSnapshot())
+		*available = fit.sum;
+		if (fit.sum < quantity && !IsolationUsesXactSnapshot())
 			return false;
-		switch (hold_free_slot(&all, hold, &busy))
+		switch (hold_free_slot(&fit, hold, &busy))
 		{
 			case HELD:
 				return true;
@@ -455,7 +452,7 @@ needs_all_slots(const Slots *all, int64 quantity)
 static Slots
 read_slots_to_give(Work *work, TableId table, int64 id)
 {
-	Slots		all = read_slots_now(work, table, id);
+	Slots		all = read_slots_now(work, table, id, 0);
 
 	if (all.count == 0)
 		ereport(ERROR,
@@ -484,7 +481,7 @@ counter_give(Work *work, TableId table, int64 id, int64 quantity)
 			merge(all.slots, all.count, sum);
 			return true;
 		}
-		all = read_slots(work, table, id);
+		all = read_slots(work, table, id, 0);
 		if (give_to_one(work, table, id, &all, quantity))
 			return true;
 		CHECK_FOR_INTERRUPTS();

@@ -104,6 +104,14 @@ extern Row *row_last(Work *work, TableId table, int column_count,
 extern RowScan *row_scan_begin(Work *work, TableId table, int prefix_count,
 							   const Datum *prefix);
 extern Row *row_scan_next(RowScan *scan);
+
+/*
+ * For who keeps few of many rows: the next one until another is read, unless
+ * it is kept.
+ */
+extern Row *row_scan_peek(RowScan *scan);
+extern Row *row_scan_keep(RowScan *scan);
+
 extern void row_scan_end(RowScan *scan);
 
 /* A new row, NULL in our columns and the default in any other. */

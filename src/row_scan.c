@@ -24,6 +24,7 @@ struct RowScan
 	Relation	index;
 	IndexScanDesc scan;
 	ScanKeyData keys[MAX_KEYS];
+	Row		   *row;			/* the last one read, unless it is kept */
 };
 
 bool
@@ -101,6 +102,7 @@ begin_scan(Work *work, TableId table, int column_count,
 
 	scan->work = work;
 	scan->table = table;
+	scan->row = NULL;
 	scan->index = find_index(open, column_count, columns);
 
 	for (int i = 0; i < prefix_count; i++)
@@ -131,19 +133,37 @@ begin_scan(Work *work, TableId table, int column_count,
 	return scan;
 }
 
-/*
- * The next row, or NULL. It is a copy: a large order would otherwise pin one
- * buffer a line.
- */
+/* Read the next row into the place of the last one. */
+static Row *
+read_row(RowScan *scan, ScanDirection direction)
+{
+	if (scan->row == NULL)
+		scan->row = row_make_stored(scan->work, scan->table);
+	return index_getnext_slot(scan->scan, direction, scan->row->slot) ?
+		scan->row : NULL;
+}
+
+Row *
+row_scan_peek(RowScan *scan)
+{
+	return read_row(scan, ForwardScanDirection);
+}
+
+/* It is a copy: a large order would otherwise pin one buffer a line. */
+Row *
+row_scan_keep(RowScan *scan)
+{
+	Row		   *row = scan->row;
+
+	ExecMaterializeSlot(row->slot);
+	scan->row = NULL;
+	return row;
+}
+
 static Row *
 next_row(RowScan *scan, ScanDirection direction)
 {
-	Row		   *row = row_make_stored(scan->work, scan->table);
-
-	if (!index_getnext_slot(scan->scan, direction, row->slot))
-		return NULL;
-	ExecMaterializeSlot(row->slot);
-	return row;
+	return read_row(scan, direction) ? row_scan_keep(scan) : NULL;
 }
 
 void
