@@ -458,6 +458,14 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.refund_order IS
 'Takes units of a paid or partially refunded order back: their stock goes back, and their part of what the line cost (minor units, less its share of the discount) to the balance; writes an order.refunded event. items as for place_order. Of k units of a line''s n in all: floor(net x k / n), less what was refunded before. With the last unit the order is refunded, and its coupon comes back if its policy has restore_on_cancel. Raises 22004, 22023, 22003 when a stock would pass 2^63-1, SC302, SC401, SC004, SC303 neither paid nor partially refunded, SC304 more than bought and not yet refunded, or not in the order, SC104 balance over 2^63-1.';
 
+CREATE FUNCTION commerce.place_orders(requests jsonb)
+RETURNS TABLE (request_no integer, order_id bigint, sqlstate text,
+	message text, detail jsonb)
+AS 'MODULE_PATHNAME', 'commerce_place_orders'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION commerce.place_orders IS
+'Many orders in one call and one commit. requests: a JSON array of objects with place_order''s arguments by name. In array order, each is placed or refused on its own and sees what the earlier ones did: one row each, request_no from 1; sqlstate, message and detail are NULL where an order was placed, order_id where it was refused. Idempotency keys are place_order''s. Raises 22004, and 22023 when requests is no array, or holds a non-object, an unknown key or a value of a wrong type; what else place_order would raise for one request is that request''s row.';
+
 CREATE FUNCTION commerce.expire_orders(batch_size integer DEFAULT 1000)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'commerce_expire_orders'
@@ -911,6 +919,7 @@ DECLARE
 		commerce.issue_coupon(bigint, bigint, text),
 		commerce.use_coupon(bigint, bigint, bigint),
 		commerce.place_order(bigint, jsonb, bigint, text),
+		commerce.place_orders(jsonb),
 		commerce.hold_order(bigint, jsonb, bigint, interval, text),
 		commerce.pay_order(bigint),
 		commerce.cancel_order(bigint, text),

@@ -46,15 +46,22 @@ args_int64_min(FunctionCallInfo fcinfo, int n, const char *name, int64 minimum)
 	return value;
 }
 
+static bool
+has_characters(text *value, int max_characters)
+{
+	int			characters = pg_mbstrlen_with_len(VARDATA_ANY(value),
+												  VARSIZE_ANY_EXHDR(value));
+
+	return characters >= 1 && characters <= max_characters;
+}
+
 static text *
 bounded_text(FunctionCallInfo fcinfo, int n, const char *name,
 			 int max_characters)
 {
 	text	   *value = PG_GETARG_TEXT_PP(n);
-	int			characters = pg_mbstrlen_with_len(VARDATA_ANY(value),
-												  VARSIZE_ANY_EXHDR(value));
 
-	if (characters < 1 || characters > max_characters)
+	if (!has_characters(value, max_characters))
 		args_invalid(name, psprintf("have 1 to %d characters",
 									max_characters));
 	return value;
@@ -80,6 +87,12 @@ args_idempotency_key(FunctionCallInfo fcinfo, int n)
 	if (PG_ARGISNULL(n))
 		return NULL;
 	return bounded_text(fcinfo, n, "idempotency_key", MAX_KEY_CHARACTERS);
+}
+
+bool
+args_key_fits(text *key)
+{
+	return has_characters(key, MAX_KEY_CHARACTERS);
 }
 
 static int

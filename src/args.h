@@ -41,6 +41,10 @@ extern text *args_reason(FunctionCallInfo fcinfo, int n);
 /* An idempotency key of 1..255 characters, or NULL. */
 extern text *args_idempotency_key(FunctionCallInfo fcinfo, int n);
 
+/* Is the key within these bounds? For one that is no argument of its own. */
+extern bool args_key_fits(text *key);
+#define ARGS_KEY_MUST "have 1 to 255 characters"
+
 /* An interval of at least zero, or, if strictly, more than zero. */
 extern Interval *args_interval(FunctionCallInfo fcinfo, int n,
 							   const char *name, bool strictly);

@@ -57,22 +57,19 @@ balance_check_room(Row *balance, int64 amount)
 }
 
 Row *
-balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
+balance_record(Row *changed, EnumLabel type, int64 amount, int64 order_id)
 {
-	int64		after = row_int64(balance, BALANCES_BALANCE) + amount;
-	int64		entry_no = row_int64(balance, BALANCES_ENTRY_COUNT) + 1;
-	Row		   *changed = row_change(balance);
-	Row		   *entry = NULL;
+	int64		after = row_int64(changed, BALANCES_BALANCE) + amount;
+	int64		entry_no = row_int64(changed, BALANCES_ENTRY_COUNT) + 1;
+	Row		   *entry = row_new(changed->work, TABLE_BALANCE_HISTORY);
 
 	Assert(after >= 0 && amount != 0);
 	row_set_int64(changed, BALANCES_BALANCE, after);
 	row_set_int64(changed, BALANCES_ENTRY_COUNT, entry_no);
 	row_set_now(changed, BALANCES_UPDATED_AT);
-	row_update(balance, changed);
 
-	entry = row_new(balance->work, TABLE_BALANCE_HISTORY);
 	row_set(entry, BALANCE_HISTORY_USER_ID,
-			row_value(balance, BALANCES_USER_ID));
+			row_value(changed, BALANCES_USER_ID));
 	row_set_int64(entry, BALANCE_HISTORY_ENTRY_NO, entry_no);
 	row_set_enum(entry, BALANCE_HISTORY_TYPE, type);
 	row_set_int64(entry, BALANCE_HISTORY_AMOUNT, amount);
@@ -81,6 +78,16 @@ balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
 		row_set_int64(entry, BALANCE_HISTORY_ORDER_ID, order_id);
 	row_set_now(entry, BALANCE_HISTORY_CREATED_AT);
 	row_insert(entry);
+	return entry;
+}
+
+Row *
+balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
+{
+	Row		   *changed = row_change(balance);
+	Row		   *entry = balance_record(changed, type, amount, order_id);
+
+	row_update(balance, changed);
 	return entry;
 }
 

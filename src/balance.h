@@ -28,4 +28,11 @@ extern Refusal *balance_check_room(Row *balance, int64 amount);
 extern Row *balance_move(Row *balance, EnumLabel type, int64 amount,
 						 int64 order_id);
 
+/*
+ * The same for one of several movements: changed is the balance as row_change()
+ * copied it, which the caller writes when it has recorded all of them.
+ */
+extern Row *balance_record(Row *changed, EnumLabel type, int64 amount,
+						   int64 order_id);
+
 #endif							/* COMMERCE_BALANCE_H */

@@ -342,6 +342,18 @@ counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 	}
 }
 
+int64
+counter_hold_most(Work *work, TableId table, int64 id, int64 quantity,
+				  CounterHold *hold)
+{
+	int64		available;
+
+	if (counter_hold(work, table, id, quantity, hold, &available))
+		return quantity;
+	(void) hold_all(work, table, id, hold, &available);
+	return Min(available, quantity);
+}
+
 /* ---- take and give ---- */
 
 /* Take from one slot, and split it if that had to be waited for. */
@@ -392,6 +404,14 @@ counter_take(CounterHold *hold)
 		take_from_one(hold);
 	else
 		merge(hold->slots, hold->slot_count, sum_of(hold) - hold->quantity);
+}
+
+void
+counter_take_less(CounterHold *hold, int64 quantity)
+{
+	hold->quantity = quantity;
+	if (quantity > 0)
+		counter_take(hold);
 }
 
 /* Lock slots, ascending, until somebody else's; how many. */

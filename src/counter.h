@@ -37,6 +37,14 @@ extern bool counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 extern void counter_take(CounterHold *hold);
 
 /*
+ * The same for who may take less in the end. counter_hold_most locks all there
+ * is if that is less than quantity, and returns how much may be taken.
+ */
+extern int64 counter_hold_most(Work *work, TableId table, int64 id,
+							   int64 quantity, CounterHold *hold);
+extern void counter_take_less(CounterHold *hold, int64 quantity);
+
+/*
  * Add quantity; false, and nothing done, if that passes 2^63-1. Where nobody
  * is taking, the counter goes back to one slot; else several slots may stay
  * locked to the end of the transaction.

@@ -92,10 +92,9 @@ check_minimum(int64 coupon_id, Row *policy, int64 amount)
 }
 
 Refusal *
-coupon_check(Work *work, int64 user_id, int64 coupon_id, int64 amount,
-			 CouponUse *use)
+coupon_check_found(Row *coupon, int64 user_id, int64 coupon_id, int64 amount,
+				   CouponUse *use)
 {
-	Row		   *coupon = row_get(work, TABLE_COUPONS, Int64GetDatum(coupon_id));
 	Row		   *policy;
 	Refusal    *refusal;
 
@@ -108,7 +107,8 @@ coupon_check(Work *work, int64 user_id, int64 coupon_id, int64 amount,
 	if (refusal)
 		return refusal;
 
-	policy = coupon_policy_find(work, row_int64(coupon, COUPONS_POLICY_ID));
+	policy = coupon_policy_find(coupon->work,
+								row_int64(coupon, COUPONS_POLICY_ID));
 	if (policy == NULL)
 		return coupon_policy_not_found(row_int64(coupon, COUPONS_POLICY_ID));
 	refusal = check_minimum(coupon_id, policy, amount);
@@ -118,6 +118,15 @@ coupon_check(Work *work, int64 user_id, int64 coupon_id, int64 amount,
 	use->coupon = coupon;
 	use->discount = coupon_policy_discount(policy, amount);
 	return NULL;
+}
+
+Refusal *
+coupon_check(Work *work, int64 user_id, int64 coupon_id, int64 amount,
+			 CouponUse *use)
+{
+	return coupon_check_found(row_get(work, TABLE_COUPONS,
+									  Int64GetDatum(coupon_id)),
+							  user_id, coupon_id, amount, use);
 }
 
 Row *

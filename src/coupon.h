@@ -24,6 +24,11 @@ typedef struct CouponUse
 extern Refusal *coupon_check(Work *work, int64 user_id, int64 coupon_id,
 							 int64 amount, CouponUse *use);
 
+/* The same of a coupon that was looked up, or NULL: not found. */
+extern Refusal *coupon_check_found(Row *coupon, int64 user_id,
+								   int64 coupon_id, int64 amount,
+								   CouponUse *use);
+
 /* Use it; order_id NO_ORDER is a use outside of an order. */
 extern Row *coupon_use(const CouponUse *use, int64 order_id);
 

@@ -24,8 +24,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
-static bytea *
-digest(const StringInfo arguments)
+bytea *
+idempotency_digest(const StringInfo arguments)
 {
 	text	   *message = cstring_to_text_with_len(arguments->data,
 												   arguments->len);
@@ -34,15 +34,27 @@ digest(const StringInfo arguments)
 											   PointerGetDatum(message)));
 }
 
-static bool
-equal_bytes(bytea *a, bytea *b)
+bool
+idempotency_same(bytea *digest, bytea *other)
 {
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+	return VARSIZE_ANY_EXHDR(digest) == VARSIZE_ANY_EXHDR(other) &&
+		memcmp(VARDATA_ANY(digest), VARDATA_ANY(other),
+			   VARSIZE_ANY_EXHDR(digest)) == 0;
+}
+
+Refusal *
+idempotency_conflict(const Idempotency *scope)
+{
+	char	   *key = text_to_cstring(scope->key);
+
+	return refusal_text(refusal_new(IDEMPOTENCY_KEY_CONFLICT,
+									"idempotency key \"%s\" was used with other arguments",
+									key),
+						"idempotency_key", key);
 }
 
 static bool
-insert_key(Work *work, const Idempotency *scope, bytea *arguments,
+insert_key(Work *work, const Idempotency *scope, bytea *digest,
 		   int64 object_id)
 {
 	Row		   *row = row_new(work, TABLE_IDEMPOTENCY_KEYS);
@@ -52,26 +64,20 @@ insert_key(Work *work, const Idempotency *scope, bytea *arguments,
 			CStringGetTextDatum(scope->function));
 	row_set(row, IDEMPOTENCY_KEYS_IDEMPOTENCY_KEY,
 			PointerGetDatum(scope->key));
-	row_set(row, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST, PointerGetDatum(arguments));
+	row_set(row, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST, PointerGetDatum(digest));
 	row_set_int64(row, IDEMPOTENCY_KEYS_OBJECT_ID, object_id);
 	row_set_now(row, IDEMPOTENCY_KEYS_CREATED_AT);
 	return row_insert_if_absent(row);
 }
 
-Refusal *
-idempotency_claim(Work *work, const Idempotency *scope,
-				  const StringInfo arguments, int64 *object_id, bool *replay)
+bool
+idempotency_reserve(Work *work, const Idempotency *scope, bytea **digest,
+					int64 *object_id)
 {
-	bytea	   *wanted;
-	Row		   *row;
-
-	*replay = false;
-	if (scope->key == NULL)
-		return NULL;
-
-	wanted = digest(arguments);
-	while (!insert_key(work, scope, wanted, *object_id))
+	while (!insert_key(work, scope, *digest, *object_id))
 	{
+		Row		   *row;
+
 		row_refresh(work);
 		row = row_find(work, TABLE_IDEMPOTENCY_KEYS,
 					   Int64GetDatum(scope->user_id),
@@ -80,21 +86,62 @@ idempotency_claim(Work *work, const Idempotency *scope,
 		if (row == NULL)
 			continue;			/* purged meanwhile */
 
-		if (!equal_bytes(wanted,
-						 DatumGetByteaPP(row_value(row, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST))))
-		{
-			char	   *key = text_to_cstring(scope->key);
-
-			return refusal_text(refusal_new(IDEMPOTENCY_KEY_CONFLICT,
-											"idempotency key \"%s\" was used with other arguments",
-											key),
-								"idempotency_key", key);
-		}
+		*digest = DatumGetByteaPP(row_value(row, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST));
 		*object_id = row_int64(row, IDEMPOTENCY_KEYS_OBJECT_ID);
-		*replay = true;
-		return NULL;
+		return false;
 	}
+	return true;
+}
+
+Refusal *
+idempotency_claim(Work *work, const Idempotency *scope,
+				  const StringInfo arguments, int64 *object_id, bool *replay)
+{
+	bytea	   *wanted;
+	bytea	   *digest;
+	int64		found_id = *object_id;
+
+	*replay = false;
+	if (scope->key == NULL)
+		return NULL;
+
+	wanted = digest = idempotency_digest(arguments);
+	if (idempotency_reserve(work, scope, &digest, &found_id))
+		return NULL;
+	if (!idempotency_same(wanted, digest))
+		return idempotency_conflict(scope);
+	*object_id = found_id;
+	*replay = true;
 	return NULL;
+}
+
+static Row *
+lock_reserved(Work *work, const Idempotency *scope)
+{
+	Row		   *row = row_lock(work, TABLE_IDEMPOTENCY_KEYS,
+							   Int64GetDatum(scope->user_id),
+							   CStringGetTextDatum(scope->function),
+							   PointerGetDatum(scope->key));
+
+	if (row == NULL)
+		elog(ERROR, "a reserved idempotency key is gone");
+	return row;
+}
+
+void
+idempotency_set_digest(Work *work, const Idempotency *scope, bytea *digest)
+{
+	Row		   *row = lock_reserved(work, scope);
+	Row		   *changed = row_change(row);
+
+	row_set(changed, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST, PointerGetDatum(digest));
+	row_update(row, changed);
+}
+
+void
+idempotency_forget(Work *work, const Idempotency *scope)
+{
+	row_delete(lock_reserved(work, scope));
 }
 
 PG_FUNCTION_INFO_V1(commerce_purge_idempotency_keys);

@@ -31,4 +31,22 @@ extern Refusal *idempotency_claim(Work *work, const Idempotency *scope,
 								  const StringInfo arguments,
 								  int64 *object_id, bool *replay);
 
+/*
+ * The parts of it, for who claims keys long before it knows what will come of
+ * them. Reserve the key for these arguments and this object: false if it was
+ * used, *digest and *object_id then become what for. A reserved key that is
+ * used for other arguments gets their digest; one that is not used is
+ * forgotten.
+ */
+extern bytea *idempotency_digest(const StringInfo arguments);
+extern bool idempotency_same(bytea *digest, bytea *other);
+extern bool idempotency_reserve(Work *work, const Idempotency *scope,
+								bytea **digest, int64 *object_id);
+extern void idempotency_set_digest(Work *work, const Idempotency *scope,
+								   bytea *digest);
+extern void idempotency_forget(Work *work, const Idempotency *scope);
+
+/* IDEMPOTENCY_KEY_CONFLICT, for who found that the arguments were others. */
+extern Refusal *idempotency_conflict(const Idempotency *scope);
+
 #endif							/* COMMERCE_IDEMPOTENCY_H */

@@ -34,10 +34,9 @@ malformed_element(int element, const char *reason)
 						 "element", element + 1);
 }
 
-/* number as a whole int64 in [minimum, maximum], or false. */
-static bool
-whole_number(const JsonbValue *number, int64 minimum, int64 maximum,
-			 int64 *result)
+bool
+items_whole_number(const JsonbValue *number, int64 minimum, int64 maximum,
+				   int64 *result)
 {
 	Datum		value;
 
@@ -74,11 +73,11 @@ parse_element(JsonbContainer *array, int element, OrderItem *item)
 		return malformed_element(element, "is not an object");
 	object = value->val.binary.data;
 
-	if (!whole_number(get_key(object, "option_id", &number),
-					  PG_INT64_MIN, PG_INT64_MAX, &item->option_id))
+	if (!items_whole_number(get_key(object, "option_id", &number),
+							PG_INT64_MIN, PG_INT64_MAX, &item->option_id))
 		return malformed_element(element, "has no whole number as option_id");
-	if (!whole_number(get_key(object, "quantity", &number),
-					  1, MAX_QUANTITY, &item->quantity))
+	if (!items_whole_number(get_key(object, "quantity", &number),
+							1, MAX_QUANTITY, &item->quantity))
 		return malformed_element(element,
 								 "has no whole number from 1 to 1000000000 as quantity");
 	if (JsonContainerSize(object) != 2)

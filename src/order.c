@@ -166,13 +166,23 @@ insert_lines(Work *work, int64 order_id, const Pricing *pricing)
 	}
 }
 
+Row *
+order_insert(Work *work, int64 order_id, const OrderRequest *request,
+			 const Pricing *pricing)
+{
+	Row		   *order = insert_order(work, order_id, request, pricing);
+
+	insert_lines(work, order_id, pricing);
+	if (request->ttl == NULL)
+		outbox_write(work, EVENT_ORDER_PAID, order_id);
+	return order;
+}
+
 /* Write what was decided. */
 static Row *
 write_order(Work *work, int64 order_id, const OrderRequest *request,
 			OrderPlan *plan)
 {
-	Row		   *order;
-
 	for (int i = 0; i < request->items.count; i++)
 		counter_take(&plan->holds[i]);
 	if (request->ttl == NULL && plan->pricing.total > 0)
@@ -180,15 +190,11 @@ write_order(Work *work, int64 order_id, const OrderRequest *request,
 					 order_id);
 	if (request->has_coupon)
 		coupon_use(&plan->coupon, order_id);
-	order = insert_order(work, order_id, request, &plan->pricing);
-	insert_lines(work, order_id, &plan->pricing);
-	if (request->ttl == NULL)
-		outbox_write(work, EVENT_ORDER_PAID, order_id);
-	return order;
+	return order_insert(work, order_id, request, &plan->pricing);
 }
 
-static void
-canonical_arguments(const OrderRequest *request, StringInfo text)
+void
+order_canonical(const OrderRequest *request, StringInfo text)
 {
 	initStringInfo(text);
 	items_canonical(&request->items, text);
@@ -218,7 +224,7 @@ make_order(Work *work, const OrderRequest *request, text *idempotency_key,
 		bool		replay;
 
 		order_id = sequence_next(SEQUENCE_ORDER_ID);
-		canonical_arguments(request, &arguments);
+		order_canonical(request, &arguments);
 		refusal = idempotency_claim(work, &scope, &arguments, &order_id,
 									&replay);
 		if (refusal)

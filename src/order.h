@@ -5,8 +5,7 @@
 #ifndef COMMERCE_ORDER_H
 #define COMMERCE_ORDER_H
 
-#include "datatype/timestamp.h"
-#include "items.h"
+#include "pricing.h"
 
 typedef struct OrderRequest
 {
@@ -24,6 +23,13 @@ extern Refusal *order_not_found(int64 order_id);
 /* Read user_id, items, coupon_id, the first three arguments of a call. */
 extern void order_read_request(FunctionCallInfo fcinfo,
 							   OrderRequest *request);
+
+/* A text equal for equal requests, but for the user: what a key stands for. */
+extern void order_canonical(const OrderRequest *request, StringInfo text);
+
+/* Write an order that is decided, its lines and its event; returns its row. */
+extern Row *order_insert(Work *work, int64 order_id,
+						 const OrderRequest *request, const Pricing *pricing);
 
 /*
  * SQL for get_order's object of the row of commerce.orders with this alias.

@@ -51,6 +51,8 @@ static const int sqlstates[] = {
 	[EVENT_STATE_CONFLICT] = MAKE_SQLSTATE('S', 'C', '5', '0', '2'),
 
 	[AMOUNT_OUT_OF_RANGE] = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+	[NULL_ARGUMENT] = ERRCODE_NULL_VALUE_NOT_ALLOWED,
+	[INVALID_ARGUMENT] = ERRCODE_INVALID_PARAMETER_VALUE,
 };
 
 static void
@@ -169,12 +171,23 @@ refusal_end_list(Refusal *refusal)
 	pushJsonbValue(&refusal->detail, WJB_END_ARRAY, NULL);
 }
 
+const char *
+refusal_sqlstate(const Refusal *refusal)
+{
+	return unpack_sql_state(sqlstates[refusal->code]);
+}
+
+Jsonb *
+refusal_detail(Refusal *refusal)
+{
+	return JsonbValueToJsonb(pushJsonbValue(&refusal->detail, WJB_END_OBJECT,
+											NULL));
+}
+
 void
 refusal_raise(Refusal *refusal)
 {
-	Jsonb	   *detail = JsonbValueToJsonb(pushJsonbValue(&refusal->detail,
-														  WJB_END_OBJECT,
-														  NULL));
+	Jsonb	   *detail = refusal_detail(refusal);
 
 	ereport(ERROR,
 			(errcode(sqlstates[refusal->code]),

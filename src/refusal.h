@@ -47,8 +47,10 @@ typedef enum RefusalCode
 	/* outbox */
 	EVENT_LEASE_LOST,
 	EVENT_STATE_CONFLICT,
-	/* arithmetic, the server's own 22003 */
-	AMOUNT_OUT_OF_RANGE
+	/* the server's own 22003, and of place_orders' requests 22004, 22023 */
+	AMOUNT_OUT_OF_RANGE,
+	NULL_ARGUMENT,
+	INVALID_ARGUMENT
 } RefusalCode;
 
 typedef struct Refusal
@@ -74,6 +76,10 @@ extern void refusal_begin_list(Refusal *refusal, const char *key);
 extern void refusal_list_option(Refusal *refusal, int64 option_id,
 								uint64 requested, int64 available);
 extern void refusal_end_list(Refusal *refusal);
+
+/* For who returns it instead of raising it; the detail is then complete. */
+extern const char *refusal_sqlstate(const Refusal *refusal);
+extern Jsonb *refusal_detail(Refusal *refusal);
 
 /* ereport it with its SQLSTATE, message and DETAIL. */
 pg_noreturn extern void refusal_raise(Refusal *refusal);

@@ -99,7 +99,10 @@ row_end(Work *work)
 	ListCell   *cell;
 
 	if (work->writing)
+	{
+		row_insert_queued(work);
 		AfterTriggerEndQuery(work->estate);
+	}
 
 	for (int i = 0; i < TABLE_COUNT; i++)
 		if (work->tables[i].result)

@@ -26,11 +26,13 @@ typedef struct WorkTable
 	ResultRelInfo *result;		/* NULL: open for reading only */
 	List	   *added_columns;	/* defaults of columns that are not ours */
 	bool		added_known;
+	List	   *queue;			/* rows to be inserted when the work ends */
 } WorkTable;
 
 typedef struct Work
 {
 	bool		writing;
+	bool		queues_inserts;
 	EState	   *estate;
 	EPQState	epqstate;
 	MemoryContext caller_context;
@@ -122,6 +124,12 @@ extern Row *row_change(Row *locked);
 
 /* Insert it; a duplicate key is the server's own 23505. */
 extern void row_insert(Row *row);
+
+/*
+ * From now on row_insert() only takes rows down, and row_end() inserts those of
+ * a table together: for who inserts many and need not see them before.
+ */
+extern void row_queue_inserts(Work *work);
 
 /*
  * Insert it unless a row with the same primary key, or the same values in the

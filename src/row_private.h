@@ -22,6 +22,9 @@ extern Row *row_make(Work *work, TableId table, const TupleTableSlotOps *ops);
 /* The same, for a scan to fill. */
 extern Row *row_make_stored(Work *work, TableId table);
 
+/* Insert the rows that wait for it. */
+extern void row_insert_queued(Work *work);
+
 /*
  * Is this an index that proves that there is one row for each value of
  * exactly these columns, and that finds it? A DBA's own indexes may have the

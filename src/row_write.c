@@ -114,8 +114,8 @@ check_written(Row *row)
 		suppressed(row->work->tables[row->table].rel);
 }
 
-void
-row_insert(Row *row)
+static void
+insert_one(Row *row)
 {
 	Work	   *work = row->work;
 	ResultRelInfo *result = work->tables[row->table].result;
@@ -123,6 +123,87 @@ row_insert(Row *row)
 	compat_forget_generated(result);
 	ExecSimpleRelationInsert(result, work->estate, row->slot);
 	check_written(row);
+}
+
+void
+row_insert(Row *row)
+{
+	WorkTable  *open = &row->work->tables[row->table];
+
+	if (row->work->queues_inserts)
+		open->queue = lappend(open->queue, row);
+	else
+		insert_one(row);
+}
+
+void
+row_queue_inserts(Work *work)
+{
+	work->queues_inserts = true;
+}
+
+/* What a new row must pass before it is written. */
+static void
+check_new(ResultRelInfo *result, EState *estate, TupleTableSlot *slot)
+{
+	TupleConstr *constraints = RelationGetDescr(result->ri_RelationDesc)->constr;
+
+	compat_forget_generated(result);
+	if (constraints && constraints->has_generated_stored)
+		ExecComputeStoredGenerated(result, estate, slot, CMD_INSERT);
+	if (constraints)
+		ExecConstraints(result, slot, estate);
+}
+
+/* Insert rows of one table: in fewer WAL records than one by one. */
+static void
+insert_together(ResultRelInfo *result, EState *estate, List *rows)
+{
+	int			count = list_length(rows);
+	TupleTableSlot **slots = palloc(count * sizeof(TupleTableSlot *));
+
+	for (int i = 0; i < count; i++)
+	{
+		slots[i] = ((Row *) list_nth(rows, i))->slot;
+		check_new(result, estate, slots[i]);
+	}
+	table_multi_insert(result->ri_RelationDesc, slots, count,
+					   GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < count; i++)
+	{
+		List	   *recheck = NIL;
+
+		if (result->ri_NumIndices > 0)
+			recheck = compat_ExecInsertIndexTuples(result, slots[i], estate,
+												   false, false, NULL, NIL,
+												   false);
+		ExecARInsertTriggers(estate, result, slots[i], recheck, NULL);
+		list_free(recheck);
+		ResetPerTupleExprContext(estate);
+	}
+	pfree(slots);
+}
+
+/* A BEFORE trigger may look at the rows before its own: they must be there. */
+void
+row_insert_queued(Work *work)
+{
+	ListCell   *cell;
+
+	for (int i = 0; i < TABLE_COUNT; i++)
+	{
+		WorkTable  *open = &work->tables[i];
+		TriggerDesc *triggers;
+
+		if (open->queue == NIL)
+			continue;
+		triggers = open->result->ri_TrigDesc;
+		if (triggers == NULL || !triggers->trig_insert_before_row)
+			insert_together(open->result, work->estate, open->queue);
+		else
+			foreach(cell, open->queue)
+				insert_one(lfirst(cell));
+	}
 }
 
 void
@@ -254,7 +335,6 @@ row_insert_if_absent_by(Row *row, int column_count, const AttrNumber *columns)
 {
 	Work	   *work = row->work;
 	ResultRelInfo *result = work->tables[row->table].result;
-	TupleConstr *constraints = RelationGetDescr(result->ri_RelationDesc)->constr;
 	List	   *arbiters = find_arbiters(result, column_count, columns);
 	List	   *recheck = NIL;
 
@@ -264,12 +344,7 @@ row_insert_if_absent_by(Row *row, int column_count, const AttrNumber *columns)
 		ItemPointerSetInvalid(&row->slot->tts_tid);
 		check_written(row);
 	}
-	compat_forget_generated(result);
-	if (constraints && constraints->has_generated_stored)
-		ExecComputeStoredGenerated(result, work->estate, row->slot,
-								   CMD_INSERT);
-	if (constraints)
-		ExecConstraints(result, row->slot, work->estate);
+	check_new(result, work->estate, row->slot);
 
 	if (!insert_speculatively(row, arbiters, &recheck))
 		return false;

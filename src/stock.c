@@ -23,9 +23,8 @@ add_shortage(Refusal **refusal, int64 option_id, uint64 requested,
 	refusal_list_option(*refusal, option_id, requested, available);
 }
 
-/* The refusal for the lines with less available than they want, or NULL. */
-static Refusal *
-check(const OrderItems *items, const int64 *available)
+Refusal *
+stock_check(const OrderItems *items, const int64 *available)
 {
 	Refusal    *refusal = NULL;
 
@@ -52,7 +51,7 @@ stock_hold(Work *work, const OrderItems *items, CounterHold *holds)
 					 items->by_line[line].quantity, &holds[i],
 					 &available[line]);
 	}
-	return check(items, available);
+	return stock_check(items, available);
 }
 
 Refusal *
@@ -64,7 +63,7 @@ stock_look(Work *work, const OrderItems *items)
 	for (int i = 0; i < items->count; i++)
 		available[i] = counter_available(work, TABLE_STOCK_SLOTS,
 										 items->by_line[i].option_id);
-	return check(items, available);
+	return stock_check(items, available);
 }
 
 static Refusal *

@@ -9,6 +9,12 @@
 #include "items.h"
 
 /*
+ * Refuses with INSUFFICIENT_STOCK, listing the lines that want more than is
+ * available, which is by line.
+ */
+extern Refusal *stock_check(const OrderItems *items, const int64 *available);
+
+/*
  * Lock the stock of every line, options ascending; holds is by option. Refuses
  * with INSUFFICIENT_STOCK, listing every short line.
  */

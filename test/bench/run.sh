@@ -11,7 +11,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 results=$here/results
-parts="measure contention coupons refusals grown cost transmission"
+parts="measure contention batches coupons refusals grown cost transmission"
 if [ "${QUICK:-}" = 1 ]; then
 	results=$results/quick
 	parts=${parts% transmission}

@@ -58,6 +58,9 @@ INSERT INTO contract VALUES
 	('place_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint, '
 	 'idempotency_key text DEFAULT NULL::text',
 	 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	('place_orders', 'requests jsonb',
+	 'TABLE(request_no integer, order_id bigint, sqlstate text, message text, detail jsonb)',
+	 'volatile', 'unsafe', 'app'),
 	('quote_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint',
 	 'TABLE(line_no integer, option_id bigint, quantity bigint, unit_price bigint, '
 	 'line_total bigint, discount_amount bigint, available bigint)', 'stable', 'safe', 'reader'),

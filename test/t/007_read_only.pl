@@ -42,6 +42,7 @@ my %writer = (
 	issue_coupon => '1, 1',
 	use_coupon => '1, 1, 500',
 	place_order => "1, '$one'",
+	place_orders => qq('[{"user_id": 1, "items": $one}]'),
 	hold_order => "1, '$one'",
 	pay_order => '4',
 	cancel_order => '4',

@@ -8,7 +8,7 @@ use Test::More;
 use PostgreSQL::Test::Utils;
 use CommerceTest;
 
-srand(20);
+srand(21);
 my $calls = 6000;
 my $node = new_server('fuzz',
 	conf => [ 'commerce.max_charge_amount = 9223372036854775807' ]);
@@ -55,8 +55,22 @@ sub odd_items
 	return "'[" . join(', ', map { line() } 1 .. 1 + rand 5) . "]'";
 }
 
+# place_orders' argument: requests with any values in them, now and then anything.
+sub odd_requests
+{
+	return odd_items() if rand() < 0.2;
+	return "'[" . join(', ', map {
+		my %value = (user_id => any(1, 2, 3, @json_value), coupon_id => any('null', @json_value),
+			idempotency_key => any('null', '"a"', '"b"', '""', @json_value),
+			items => '[' . join(', ', map { line() } 1 .. 1 + rand 3) . ']');
+		my @keys = grep { rand() < 0.9 } sort keys %value;
+		'{' . join(', ', map { qq("$_": $value{$_}) } @keys) . '}';
+	} 1 .. rand 5) . "]'";
+}
+
 my %any = (
 	id => sub { return any(@number) },
+	order => sub { return any(1 .. 30, any(@number)) },
 	coupon => sub { return any('NULL', 'NULL', 'NULL', any(@number)) },
 	integer => sub { return any(grep { !/\d{10}/ } @number) },
 	text => sub { return any("'x'", "'x'", "''", 'NULL', "repeat('x', 200)", "repeat('ⓧ', 201)",
@@ -71,7 +85,8 @@ my %any = (
 	role => sub { return any("'pg_read_all_data'", '0', '4294967295', 'NULL') . '::regrole' },
 	ids => sub { return any("'{1,2,3}'", "'{1}'", "'{}'", "'{NULL,1}'", "'{{1,2},{3,4}}'",
 		"'[5:6]={1,2}'", "'{1,1,1}'", 'NULL', "array_fill(1, ARRAY[1000])") },
-	items => \&odd_items);
+	items => \&odd_items,
+	requests => \&odd_requests);
 
 my %arguments = (
 	create_user => [qw(text id)],
@@ -88,13 +103,14 @@ my %arguments = (
 	issue_coupon => [qw(id id key)],
 	use_coupon => [qw(id id id)],
 	place_order => [qw(id items coupon key)],
+	place_orders => [qw(requests)],
 	quote_order => [qw(id items coupon)],
 	hold_order => [qw(id items coupon interval key)],
-	pay_order => [qw(id)],
-	cancel_order => [qw(id text)],
-	refund_order => [qw(id items key)],
+	pay_order => [qw(order)],
+	cancel_order => [qw(order text)],
+	refund_order => [qw(order items key)],
 	expire_orders => [qw(integer)],
-	get_order => [qw(id)],
+	get_order => [qw(order)],
 	purge_idempotency_keys => [qw(interval)],
 	claim_events => [qw(integer interval)],
 	ack_events => [qw(ids ids)],
@@ -105,7 +121,7 @@ my %arguments = (
 	grant_access => [qw(role level)],
 	revoke_access => [qw(role)]);
 # Orders are where most can go wrong.
-my @functions = (sort(keys %arguments), ('place_order') x 12, ('hold_order') x 8,
+my @functions = (sort(keys %arguments), ('place_order') x 12, ('place_orders') x 8, ('hold_order') x 8,
 	('refund_order') x 8, ('quote_order') x 4, ('issue_coupon') x 4);
 
 my @statements;

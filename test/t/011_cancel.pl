@@ -29,6 +29,9 @@ my %race = (
 	'a coupon' => [ 'SELECT commerce.use_coupon(1, 1, 500)', "SELECT commerce.place_order(1, '$one', 1)" ],
 	'the last units' => [ "SELECT commerce.place_order(2, '" . items([ 1, 2 ]) . "')",
 		"SELECT commerce.place_order(1, '$one', 1, 'k')" ],
+	'a batch\'s second user' => [ 'SELECT commerce.charge_balance(2, 1)',
+		qq(SELECT commerce.place_orders('[{"user_id": 1, "items": $one, "coupon_id": 1, "idempotency_key": "k"},
+			{"user_id": 2, "items": $one}]')) ],
 	'the quota' => [ 'SELECT commerce.issue_coupon(2, 1)', 'SELECT commerce.issue_coupon(1, 1)' ]);
 
 my $holder = $node->background_psql('postgres');

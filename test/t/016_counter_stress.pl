@@ -52,6 +52,13 @@ $node->safe_psql('postgres', q(
 			PERFORM commerce.place_order(who, lines);
 			INSERT INTO told SELECT 'stock', (line ->> 'option_id')::bigint, -(line ->> 'quantity')::bigint
 			FROM jsonb_array_elements(lines) AS line;
+		WHEN 'batch' THEN
+			SELECT jsonb_agg(jsonb_build_object('user_id', who, 'items', jsonb_build_array(
+				jsonb_build_object('option_id', id, 'quantity', public.how_many(id)))))
+			INTO lines FROM (SELECT public.upto(4) AS id FROM generate_series(1, 6)) AS chosen;
+			INSERT INTO told SELECT 'stock', (line -> 'option_id')::bigint, -(line -> 'quantity')::bigint
+			FROM commerce.place_orders(lines), jsonb_extract_path(lines, (request_no - 1)::text, 'items', '0') AS line
+			WHERE order_id IS NOT NULL;
 		WHEN 'rare' THEN
 			PERFORM commerce.place_order(who, jsonb_build_array(
 				jsonb_build_object('option_id', subject, 'quantity', 1)));
@@ -99,7 +106,7 @@ append_to_file($killer, q(
 		  AND state <> 'idle' ORDER BY random() LIMIT 1) AS victim;
 ));
 
-my %weight = (order => 12, undo => 3, issue => 4, up => 3, down => 2);
+my %weight = (order => 12, batch => 3, undo => 3, issue => 4, up => 3, down => 2);
 
 # One round of all against all: 64 clients, fewer and fewer of them.
 sub fight

@@ -88,7 +88,7 @@ sub close_shop
 	is($node->safe_psql('postgres', q(
 		SELECT string_agg(op, ' ' ORDER BY op COLLATE "C")
 		FROM (SELECT DISTINCT op FROM stress.log WHERE outcome = 'ok') d)),
-		'adjust cancel charge drop expire hold issue order pay price refund use use_coupon', 'every call succeeded at times');
+		'adjust batch cancel charge drop expire hold issue order pay price refund use use_coupon', 'every call succeeded at times');
 	is($node->safe_psql('postgres', q(
 		SELECT string_agg(code, ' ') FROM unnest(ARRAY['SC103', 'SC203', 'SC204', 'SC211',
 			'SC213', 'SC301', 'SC303', 'SC304', 'SC401']) AS code

@@ -64,7 +64,7 @@ my $act = qq(
 		done.op := op;
 		done.outcome := 'ok';
 		done.user_id := stress.upto($users);
-		IF op NOT IN ('price', 'use_coupon', 'order_coupon', 'pay', 'cancel', 'expire')
+		IF op NOT IN ('price', 'use_coupon', 'order_coupon', 'pay', 'cancel', 'expire', 'batch')
 			AND random() < 0.4 THEN
 			done.key := 't' || tick;
 		END IF;
@@ -110,6 +110,8 @@ my $act = qq(
 			SELECT order_id, total INTO STRICT done.object_id, done.amount
 			FROM commerce.hold_order(done.user_id, done.items, done.coupon_id,
 				CASE WHEN done.subject_id = 1 THEN interval '50 ms' ELSE '1 hour' END, done.key);
+		WHEN 'batch' THEN
+			PERFORM stress.batch(client, stress.upto(8));
 		ELSE
 			done := stress.follow(done);
 		END CASE;
@@ -119,6 +121,39 @@ my $act = qq(
 			RAISE;
 		END IF;
 		INSERT INTO stress.log (client, op, outcome) VALUES (client, op, SQLSTATE);
+	END \$\$;
+
+	-- Several orders at once, of several users; each is logged as what it is.
+	CREATE FUNCTION stress.batch(client integer, size bigint) RETURNS void LANGUAGE plpgsql AS \$\$
+	DECLARE
+		tick		bigint := floor(extract(epoch FROM clock_timestamp()) * 4);
+		requests	jsonb := '[]';
+		answers		jsonb;
+		request		jsonb;
+		amount		bigint;
+	BEGIN
+		FOR i IN 1..size LOOP
+			request := jsonb_build_object('user_id', stress.upto($users));
+			IF random() < 0.4 THEN
+				request := request || jsonb_build_object('idempotency_key', 't' || tick);
+			ELSIF random() < 0.4 THEN
+				request := request || jsonb_build_object('coupon_id', stress.coupon_of((request -> 'user_id')::bigint));
+			END IF;
+			amount := CASE WHEN request ? 'idempotency_key' THEN 1 + tick % 300 + (random() < 0.1)::integer
+						   ELSE stress.upto(300) END;
+			requests := requests || jsonb_build_array(request ||
+				jsonb_build_object('items', stress.lines(amount, request ->> 'idempotency_key')));
+		END LOOP;
+
+		SELECT jsonb_agg(to_jsonb(a)) INTO answers FROM commerce.place_orders(requests) a;
+		INSERT INTO stress.log (client, op, outcome, user_id, object_id, amount, items, coupon_id, key)
+		SELECT client, CASE WHEN a.sqlstate IS NULL THEN 'order' ELSE 'batch' END, coalesce(a.sqlstate, 'ok'),
+			(r.request -> 'user_id')::bigint, a.order_id, o.total, r.request -> 'items',
+			(r.request -> 'coupon_id')::bigint, r.request ->> 'idempotency_key'
+		FROM jsonb_to_recordset(answers) a (request_no integer, order_id bigint, sqlstate text)
+		JOIN jsonb_array_elements(requests) WITH ORDINALITY r (request, nth) ON r.nth = a.request_no
+		LEFT JOIN commerce.orders o USING (order_id)
+		ORDER BY a.request_no;
 	END \$\$;
 
 	-- The oldest coupon of some policy, which everybody wants, or now and then
@@ -174,7 +209,7 @@ sub scripts
 	my ($prefix) = @_;
 	my %weight = (charge => 4, use => 2, adjust => 4, price => 1, issue => 4,
 		use_coupon => 2, order => 8, order_coupon => 4, hold => 6, pay => 4, cancel => 3,
-		refund => 4, expire => 1);
+		refund => 4, expire => 1, batch => 3);
 	my %scripts = map {
 		("${prefix}_$_\@$weight{$_}" => "SELECT stress.act(:client_id, '$_');")
 	} keys %weight;
