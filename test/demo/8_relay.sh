@@ -8,19 +8,6 @@ answers=$SCRATCH/answers
 # Whatever proxy the environment names, it is not between us and ourselves.
 export no_proxy='*'
 
-wait_for() # COMMAND...: until it succeeds, at most 20 s
-{
-	local tries
-
-	for ((tries = 0; tries < 400; tries++)); do
-		"$@" && return
-		sleep 0.05
-	done
-	echo "waited in vain for: $*" >&2
-	return 1
-}
-is_true() { [ "$(value "SELECT $1")" = t ]; }
-
 # What the receiver saw of the last order.
 show_received()
 {
