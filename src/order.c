@@ -148,6 +148,8 @@ insert_order(Work *work, int64 order_id, const OrderRequest *request,
 static void
 insert_lines(Work *work, int64 order_id, const Pricing *pricing)
 {
+	if (pricing->items->count > 1)
+		row_queue_inserts(work, TABLE_ORDER_ITEMS);
 	for (int i = 0; i < pricing->items->count; i++)
 	{
 		const OrderItem *item = &pricing->items->by_line[i];

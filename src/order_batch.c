@@ -457,7 +457,10 @@ place_part(RequestedOrder *requests, int count, int first_no,
 	};
 
 	row_begin_write(&work, "place_orders()");
-	row_queue_inserts(&work);
+	row_queue_inserts(&work, TABLE_BALANCE_HISTORY);
+	row_queue_inserts(&work, TABLE_ORDERS);
+	row_queue_inserts(&work, TABLE_ORDER_ITEMS);
+	row_queue_inserts(&work, TABLE_OUTBOX);
 	collect(&part);
 	price(&part);
 	lock_part(&part);

@@ -26,13 +26,13 @@ typedef struct WorkTable
 	ResultRelInfo *result;		/* NULL: open for reading only */
 	List	   *added_columns;	/* defaults of columns that are not ours */
 	bool		added_known;
-	List	   *queue;			/* rows to be inserted when the work ends */
+	bool		queues;			/* row_insert() waits for row_end() */
+	List	   *queue;			/* the rows that wait */
 } WorkTable;
 
 typedef struct Work
 {
 	bool		writing;
-	bool		queues_inserts;
 	EState	   *estate;
 	EPQState	epqstate;
 	MemoryContext caller_context;
@@ -126,10 +126,10 @@ extern Row *row_change(Row *locked);
 extern void row_insert(Row *row);
 
 /*
- * From now on row_insert() only takes rows down, and row_end() inserts those of
- * a table together: for who inserts many and need not see them before.
+ * From now on row_insert() only takes down the rows of this table, and row_end()
+ * inserts them together: for who inserts many and reads none of them before.
  */
-extern void row_queue_inserts(Work *work);
+extern void row_queue_inserts(Work *work, TableId table);
 
 /*
  * Insert it unless a row with the same primary key, or the same values in the

@@ -130,16 +130,16 @@ row_insert(Row *row)
 {
 	WorkTable  *open = &row->work->tables[row->table];
 
-	if (row->work->queues_inserts)
+	if (open->queues)
 		open->queue = lappend(open->queue, row);
 	else
 		insert_one(row);
 }
 
 void
-row_queue_inserts(Work *work)
+row_queue_inserts(Work *work, TableId table)
 {
-	work->queues_inserts = true;
+	work->tables[table].queues = true;
 }
 
 /* What a new row must pass before it is written. */

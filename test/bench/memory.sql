@@ -3,8 +3,8 @@
 CREATE PROCEDURE place_orders(p_calls bigint) LANGUAGE plpgsql AS $$
 BEGIN
 	FOR i IN 1 .. p_calls LOOP
-		PERFORM order_id FROM commerce.place_order(1 + i * 104729 % 10000,
-			('[{"option_id":' || 1 + i * 7919 % 10000 || ',"quantity":1}]')::jsonb);
+		PERFORM order_id FROM commerce.place_order(1 + i::bigint * 104729 % 10000,
+			('[{"option_id":' || 1 + i::bigint * 7919 % 10000 || ',"quantity":1}]')::jsonb);
 		COMMIT;
 	END LOOP;
 END
