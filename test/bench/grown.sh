@@ -23,6 +23,20 @@ placed_per_second() # DATABASE USERS SECONDS CLIENTS
 {
 	pgbench_rate "$1" "$3" "$4" -D "users=$2" -f "$SCRATCH/order.pgbench" "$1"
 }
+# cost SIDE: what an order of 16 clients takes that depends on how much there is.
+cost()
+{
+	statistics="SELECT s.wal_bytes, s.wal_fpi, d.blks_read
+		FROM pg_stat_wal s, pg_stat_database d WHERE d.datname = '$1'"
+	sleep 1 # so long do statistics lag
+	before=$(run_sql -F ' ' -c "$statistics") placed=$(counted "$1")
+	rate "$1" "$SECONDS_EACH" 16 >/dev/null
+	sleep 1
+	after=$(run_sql -F ' ' -c "$statistics")
+	echo "$before $after $(($(counted "$1") - placed))" | awk -v shop="$1" '{
+		printf "- an order in the %s shop: %d bytes of WAL, %.2f pages logged in full, %.2f read\n",
+			shop, ($4 - $1) / $7, ($5 - $2) / $7, ($6 - $3) / $7 }'
+}
 orders() { run_sql -d "$1" -c 'SELECT count(*) FROM commerce.orders'; }
 size() { run_sql -c "SELECT pg_size_pretty(pg_database_size('$1'))"; }
 
@@ -46,6 +60,8 @@ for clients in ${CLIENTS:-16}; do
 done
 
 how_taken
+cost new
+cost grown
 expect "orders in the new shop, all there" "$(counted new)" "$(orders new)"
 expect "orders in the grown shop, all there" "$((GROWN + $(counted grown)))" "$(orders grown)"
 # verify() reads all, which takes minutes for ten million.
