@@ -124,7 +124,9 @@ lock_reserved(Work *work, const Idempotency *scope)
 							   PointerGetDatum(scope->key));
 
 	if (row == NULL)
-		elog(ERROR, "a reserved idempotency key is gone");
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("a trigger deleted an idempotency key that was reserved")));
 	return row;
 }
 
