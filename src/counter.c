@@ -298,22 +298,29 @@ wait_for_slot(Work *work, TableId table, int64 id, int32 number,
 }
 
 bool
-counter_hold(Work *work, TableId table, int64 id, int64 quantity,
-			 CounterHold *hold, int64 *available)
+counter_look(Work *work, TableId table, int64 id, int64 quantity,
+			 CounterHold *hold)
 {
-	Row		   *own;
-	bool		is_busy;
-
 	memset(hold, 0, sizeof(CounterHold));
 	hold->quantity = quantity;
-	*available = quantity;
-
 	row_will_write(work, table);
-	own = find_own_slot(work, table, id);
-	if (own != NULL && row_int64(own, SLOTS_QUANTITY) >= quantity &&
-		row_lock_unchanged(own, false, &is_busy))
+	hold->own = find_own_slot(work, table, id);
+	if (hold->own != NULL && row_int64(hold->own, SLOTS_QUANTITY) < quantity)
+		hold->own = NULL;
+	return hold->own != NULL;
+}
+
+bool
+counter_hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
+					int64 *available)
+{
+	int64		quantity = hold->quantity;
+	bool		is_busy;
+
+	*available = quantity;
+	if (hold->own != NULL && row_lock_unchanged(hold->own, false, &is_busy))
 	{
-		hold_one(hold, own);
+		hold_one(hold, hold->own);
 		return true;
 	}
 
@@ -340,6 +347,14 @@ counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+bool
+counter_hold(Work *work, TableId table, int64 id, int64 quantity,
+			 CounterHold *hold, int64 *available)
+{
+	(void) counter_look(work, table, id, quantity, hold);
+	return counter_hold_looked(work, table, id, hold, available);
 }
 
 int64

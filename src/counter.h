@@ -7,9 +7,10 @@
 
 #include "row.h"
 
-/* What counter_hold() found and locked, for counter_take(). */
+/* What counter_look() found and counter_hold() locked, for counter_take(). */
 typedef struct CounterHold
 {
+	Row		   *own;			/* the slot that is tried first, or NULL */
 	Row		  **slots;			/* one that suffices, or all */
 	int			slot_count;
 	int64		quantity;
@@ -24,14 +25,25 @@ extern void counter_create(Work *work, TableId table, int64 id,
 extern int64 counter_available(Work *work, TableId table, int64 id);
 
 /*
+ * A first look at the counter, before what comes before counters in the lock
+ * order is locked. False tells no more than that another look is due: there may
+ * be less than quantity.
+ */
+extern bool counter_look(Work *work, TableId table, int64 id, int64 quantity,
+						 CounterHold *hold);
+
+/*
  * Lock enough of the counter to take quantity from it. False when there is
  * less; *available is what there is. Nothing is written yet.
  *
  * Caller holds whatever comes before counters in the lock order, and holds
- * several counters of a table in ascending order of id.
+ * several counters of a table in ascending order of id. counter_hold_looked is
+ * the same after counter_look.
  */
 extern bool counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 						 CounterHold *hold, int64 *available);
+extern bool counter_hold_looked(Work *work, TableId table, int64 id,
+								CounterHold *hold, int64 *available);
 
 /* Take what was held. */
 extern void counter_take(CounterHold *hold);

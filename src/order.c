@@ -92,6 +92,21 @@ order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
 		return earlier ? earlier : refusal;
 	}
 
+	/*
+	 * What is gone is refused without a lock: of most calls in a rush, nothing
+	 * is written, not even that there was a transaction.
+	 */
+	plan->holds = palloc(items->count * sizeof(CounterHold));
+	if (!stock_peek(work, items, plan->holds) && !IsolationUsesXactSnapshot())
+	{
+		refusal = stock_look(work, items);
+		if (refusal)
+		{
+			earlier = catalogue_check_user(work, request->user_id);
+			return earlier ? earlier : refusal;
+		}
+	}
+
 	/* An account proves its user. */
 	if (request->ttl == NULL)
 		plan->balance = row_lock(work, TABLE_BALANCES,
@@ -114,7 +129,6 @@ order_decide(Work *work, const OrderRequest *request, OrderPlan *plan)
 		return earlier ? earlier : refusal;
 	}
 
-	plan->holds = palloc(items->count * sizeof(CounterHold));
 	earlier = stock_hold(work, items, plan->holds);
 	return earlier ? earlier : refusal;
 }

@@ -37,6 +37,22 @@ stock_check(const OrderItems *items, const int64 *available)
 	return refusal;
 }
 
+bool
+stock_peek(Work *work, const OrderItems *items, CounterHold *holds)
+{
+	bool		suffices = true;
+
+	for (int i = 0; i < items->count; i++)
+	{
+		const OrderItem *item = &items->by_line[items->by_option[i]];
+
+		if (!counter_look(work, TABLE_STOCK_SLOTS, item->option_id,
+						  item->quantity, &holds[i]))
+			suffices = false;
+	}
+	return suffices;
+}
+
 Refusal *
 stock_hold(Work *work, const OrderItems *items, CounterHold *holds)
 {
@@ -46,10 +62,9 @@ stock_hold(Work *work, const OrderItems *items, CounterHold *holds)
 	{
 		int			line = items->by_option[i];
 
-		counter_hold(work, TABLE_STOCK_SLOTS,
-					 items->by_line[line].option_id,
-					 items->by_line[line].quantity, &holds[i],
-					 &available[line]);
+		counter_hold_looked(work, TABLE_STOCK_SLOTS,
+							items->by_line[line].option_id, &holds[i],
+							&available[line]);
 	}
 	return stock_check(items, available);
 }

@@ -15,14 +15,24 @@
 extern Refusal *stock_check(const OrderItems *items, const int64 *available);
 
 /*
- * Lock the stock of every line, options ascending; holds is by option. Refuses
- * with INSUFFICIENT_STOCK, listing every short line.
+ * Is there enough for every line? Refuses with INSUFFICIENT_STOCK, listing
+ * every short line. Locks nothing: for who will write nothing anyway.
+ */
+extern Refusal *stock_look(Work *work, const OrderItems *items);
+
+/*
+ * A first look, which fills holds, by option. False: there may be too little;
+ * stock_look tells.
+ */
+extern bool stock_peek(Work *work, const OrderItems *items,
+					   CounterHold *holds);
+
+/*
+ * Lock the stock of every line, options ascending, after stock_peek. Refuses
+ * like stock_look.
  */
 extern Refusal *stock_hold(Work *work, const OrderItems *items,
 						   CounterHold *holds);
-
-/* The same of now, locking nothing: for who will write nothing anyway. */
-extern Refusal *stock_look(Work *work, const OrderItems *items);
 
 /* So many units of an option. */
 typedef struct StockUnits

@@ -19,6 +19,7 @@ BEGIN
 		min_order_amount => 5000, per_user_limit => 100, policy_id => 1);
 	PERFORM commerce.create_coupon_policy('past', 'fixed', 500, 100,
 		min_order_amount => 5000, valid_until => '2020-01-01 00:00+00', policy_id => 2);
+	PERFORM commerce.create_coupon_policy('gone', 'fixed', 500, 0, policy_id => 3);
 	-- Kim's coupons 1 to 4: good, used, revoked, expired; Lee's: 5, 6.
 	PERFORM commerce.issue_coupon(1, 1) FROM generate_series(1, 3);
 	PERFORM commerce.issue_coupon(1, 2);
@@ -119,7 +120,8 @@ FROM (VALUES
 	(6, 'stock > account',		2, '3:1', NULL),
 	(7, 'stock > balance',		1, '3:1 1:20', NULL),
 	(8, 'option > account',		2, '9:1', NULL),
-	(9, 'option > balance',		1, '1:20 9:1', NULL)
+	(9, 'option > balance',		1, '1:20 9:1', NULL),
+	(10, 'user > stock',		9, '3:1', 99)
 ) c (nth, why, user_id, lines, coupon_id),
 	pg_temp.order_refusal(c.user_id, c.lines, c.coupon_id) r
 ORDER BY c.nth;
@@ -127,6 +129,13 @@ ORDER BY c.nth;
 -- Every short line is told, in the order of the lines; the missing option is the first missing.
 SELECT detail FROM pg_temp.order_refusal(1, '3:2 2:9 1:1 2:1 1:20', NULL);
 SELECT detail FROM pg_temp.order_refusal(1, '1:1 77:1 5:1 77:1', NULL);
+
+-- What is gone is refused without writing: the transaction has no id yet.
+BEGIN;
+SELECT code FROM pg_temp.order_refusal(1, '1:1 3:1', 1);
+SELECT code FROM pg_temp.refusal($$SELECT commerce.issue_coupon(1, 3)$$);
+SELECT pg_current_xact_id_if_assigned();
+ROLLBACK;
 
 -- Nothing was bought.
 SELECT count(*) FROM commerce.orders;
