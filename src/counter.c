@@ -18,6 +18,7 @@
  *   that only who has locked the parent can make it. Thus contention itself
  *   widens the counter, up to commerce.max_slots, and backends with different
  *   numbers mod 2^L stop meeting.
+ * - Who takes the last of a slot deletes it, unless it is slot 0.
  * - If no slot has n, but all together do: lock all of them, ascending, until a
  *   snapshot taken after the last lock shows no other one, and merge them into
  *   slot 0.
@@ -167,7 +168,8 @@ counter_available(Work *work, TableId table, int64 id)
 
 /*
  * This backend's slot. Slot 0 tells how many there may be: 2^level, if all
- * were split as often; where one was not, its parent stands in.
+ * were split as often; where one was not, its parent stands in. With slot 0 used
+ * up most are, and to look for a parent is not worth it.
  */
 static Row *
 find_own_slot(Work *work, TableId table, int64 id)
@@ -183,7 +185,7 @@ find_own_slot(Work *work, TableId table, int64 id)
 		if (number == 0)
 			break;
 		slot = find_slot(work, table, id, number);
-		if (slot != NULL)
+		if (slot != NULL || row_int64(first, SLOTS_QUANTITY) == 0)
 			return slot;
 	}
 	return first;
@@ -371,7 +373,10 @@ counter_hold_most(Work *work, TableId table, int64 id, int64 quantity,
 
 /* ---- take and give ---- */
 
-/* Take from one slot, and split it if that had to be waited for. */
+/*
+ * Take from one slot, and split it if that had to be waited for. A slot that is
+ * used up goes, so that who comes too late has few of them to read.
+ */
 static void
 take_from_one(CounterHold *hold)
 {
@@ -390,7 +395,10 @@ take_from_one(CounterHold *hold)
 					number + (1 << (level - 1)), level, half);
 		rest -= half;
 	}
-	update_slot(slot, level, rest);
+	if (rest == 0 && number != 0)
+		row_delete(slot);
+	else
+		update_slot(slot, level, rest);
 }
 
 /* All slots are ours: leave one, with that much. */

@@ -22,10 +22,18 @@ SELECT * FROM commerce.stock;
 
 -- Three are in one slot; seven are in none, but together.
 SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 3}]');
-SELECT count(*), sum(quantity) FROM commerce.stock_slots;
+SELECT count(*), sum(quantity) FROM commerce.stock_slots WHERE quantity > 0;
 SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 7}]');
 SELECT slot, level, quantity FROM commerce.stock_slots;
 SELECT detail FROM pg_temp.refusal($$SELECT commerce.place_order(1, '[{"option_id": 1, "quantity": 3}]')$$);
+
+-- A slot that is used up is gone; slot 0 stays.
+BEGIN;
+SELECT pg_temp.spread('{1, 1}');
+SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
+SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
+SELECT slot, level, quantity FROM commerce.stock_slots;
+ROLLBACK;
 
 -- Restocked and adjusted across slots.
 SELECT pg_temp.spread('{1, 0, 1, 0}');

@@ -137,9 +137,10 @@ sub fight
 	ok($killing->finish, "round $round had its victims") or diag($errors);
 
 	is($node->safe_psql('postgres', qq(
-		SELECT slot FROM commerce.stock_slots WHERE slot >= $max_slots
+		SELECT slot, level FROM commerce.stock_slots WHERE slot >= $max_slots
 		UNION ALL
-		SELECT slot FROM commerce.coupon_quota_slots WHERE policy_id = $round AND slot >= $max_slots)),
+		SELECT slot, level FROM commerce.coupon_quota_slots
+		WHERE policy_id = $round AND (slot >= $max_slots OR slot = 0 AND 1 << level > $max_slots))),
 		'', "no counter has more than $max_slots slots");
 	return;
 }
@@ -149,9 +150,13 @@ fight(2, 4, 'read\ committed');
 fight(3, 64, 'read\ committed');
 fight(4, 64, 'repeatable\ read');
 
+# A slot that is used up is gone, but slot 0 tells how often it was split.
 is($node->safe_psql('postgres', q(
-	SELECT policy_id FROM commerce.coupon_quota_slots GROUP BY 1 HAVING count(*) > 1 ORDER BY 1)),
+	SELECT policy_id FROM commerce.coupon_quota_slots WHERE slot = 0 AND level > 0 ORDER BY 1)),
 	"2\n3\n4", 'counters were striped where they could');
+is($node->safe_psql('postgres', q(
+	SELECT count(*) FROM commerce.stock_slots WHERE quantity = 0 AND slot > 0)),
+	0, 'no slot stays that is used up');
 
 # The books.
 is($node->safe_psql('postgres', q(
