@@ -1,14 +1,14 @@
 #!/bin/sh
-# What one order costs, whoever else is there: WAL, instructions, memory; on the server
+# What one call costs, whoever else is there: WAL, instructions, memory; on the server
 # that test/server.sh gave us, as tables in Markdown. See README.md. Fails if
 # any figure is invalid.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh
 if [ "${QUICK:-}" = 1 ]; then
-	: "${CALLS:=20000}" "${COUNTED:=100}" "${COUNTED_LINES:=1}" "${LOGGED:=5000}"
+	: "${CALLS:=20000}" "${COUNTED:=100}" "${COUNTED_CALLS:=order_1}" "${LOGGED:=5000}"
 fi
-: "${CALLS:=1000000}" "${COUNTED:=500}" "${COUNTED_LINES:=1 3}" "${LOGGED:=20000}"
+: "${CALLS:=1000000}" "${COUNTED:=500}" "${COUNTED_CALLS:=order_1 order_3 charge refusal}" "${LOGGED:=20000}"
 export PGOPTIONS='-c commerce.notify=off -c synchronous_commit=off'
 
 # ---- WAL ----
@@ -39,12 +39,12 @@ wal() # LINES
 
 # ---- instructions, counted in databases of their own ----
 
-instructions() # LINES
+instructions() # WHAT
 {
-	say "CPU instructions of orders, lines: $1"
+	say "CPU instructions: $1"
 	./instructions.sh "$COUNTED" "$1" || {
 		failed=1
-		echo "| CPU instructions per order, lines: $1 | **INVALID** |"
+		echo "| CPU instructions, $1 | **INVALID** |"
 	}
 }
 
@@ -70,14 +70,14 @@ run_sql -c 'ALTER SYSTEM SET full_page_writes = off' -c 'ALTER SYSTEM SET autova
 start_measuring
 
 echo
-echo "### What an order costs"
+echo "### What a call costs"
 echo
-echo "| Cost of place_order | commerce | usual: ratio | tuned: ratio |"
+echo "| Cost | commerce | usual: ratio | tuned: ratio |"
 echo "|---|---:|---|---|"
 wal 1
 wal 3
-for lines in $COUNTED_LINES; do
-	instructions "$lines"
+for what in $COUNTED_CALLS; do
+	instructions "$what"
 done
 echo
 echo "| Memory | by PostgreSQL's account | by the kernel's |"

@@ -1,13 +1,14 @@
 #!/bin/sh
-# CPU instructions per order: instructions.sh [ORDERS [LINES]], 1000 orders of one
-# line each unless told. By itself or through test/server.sh; needs valgrind.
+# CPU instructions per call: instructions.sh [CALLS [WHAT]], 1000 orders of one line each
+# unless told. WHAT is order_LINES, charge, or refusal: an order for what is out of
+# stock. By itself or through test/server.sh; needs valgrind.
 #
 # One backend without a server (postgres --single) under callgrind, fed with one
-# SELECT an order. It warms up first: what is counted lies between the calls of two
-# functions that nothing else calls. The first row has all that an order takes in
-# the backend: parsing and planning of the SELECT, the call, the commit, printing
-# the row. The second has the call alone. Neither has what the kernel does, waiting,
-# or notifying anybody.
+# SELECT a call. It warms up first: what is counted lies between the calls of two
+# functions that nothing else calls. The first row has all that a call takes in
+# the backend: parsing and planning of the SELECT, the call, the end of the
+# transaction, printing the row. The second has the call alone, up to its error if it is
+# refused. Neither has what the kernel does, waiting, or notifying anybody.
 #
 # With CALLGRIND=folder, one that the server's user may write to, the profiles are left
 # there for callgrind_annotate.
@@ -16,8 +17,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ -n "${SCRATCH:-}" ] || exec "$here/../server.sh" "test/bench/$(basename "$0")" "$@"
 cd "$here"
 
-orders=${1:-1000}
-lines=${2:-1}
+calls=${1:-1000}
+what=${2:-order_1}
 warm_up=500
 data=$SCRATCH/single
 
@@ -34,62 +35,88 @@ fill()
 		commerce.notify = off
 	SETTINGS
 	pg_ctl -D "$data" -l "$data/log" -s -w start -o "-p 5433 -k $PGHOST"
-	single_sql -f tuned.sql -f usual.sql -f setup.sql >/dev/null
+	single_sql -f tuned.sql -f tuned_coupons.sql -f usual.sql -f usual_coupons.sql \
+		-f setup.sql -v units=0 -f refusals.sql >/dev/null
 	# Every user has an order: foreign keys are not checked by plans for empty tables,
 	# and indexes have split the full pages that setup.sql left.
 	for schema in commerce usual tuned; do
-		calls $schema 10000 0 | sed 's/$/;/' | single_sql >/dev/null
+		calls order_1 $schema 10000 0 | sed 's/$/;/' | single_sql >/dev/null
 	done
 	single_sql -c 'VACUUM ANALYZE'
 	pg_ctl -D "$data" -s -w stop
 }
 single_sql() { PGPORT=5433 psql -X -q -v ON_ERROR_STOP=1 "$@"; }
 
-# calls SCHEMA WARM_UP ORDERS: orders of different users for different options, with the
-# marks.
+# calls WHAT SCHEMA WARM_UP CALLS: calls for different users, orders for different
+# options, with the marks. Refusals are logged as long as it warms up.
 calls()
 {
-	awk -v schema="$1" -v warm_up="$2" -v orders="$3" -v lines="$lines" 'BEGIN {
-		for (i = 1; i <= warm_up + orders; i++) {
-			items = ""
-			for (line = 1; line <= lines; line++)
-				items = items (line > 1 ? "," : "") "{\"option_id\":" \
-					1 + (i * 7919 + line * 3001) % 10000 ",\"quantity\":1}"
-			printf "SELECT * FROM %s.place_order(%d, \047[%s]\047)\n",
-				schema, 1 + i * 104729 % 10000, items
-			if (i == warm_up)
+	awk -v what="$1" -v schema="$2" -v warm_up="$3" -v calls="$4" '
+	function order(i, lines,	items, line) {
+		for (line = 1; line <= lines; line++)
+			items = items (line > 1 ? "," : "") "{\"option_id\":" \
+				1 + (i * 7919 + line * 3001) % 10000 ",\"quantity\":1}"
+		return "place_order(%d, \047[" items "]\047)"
+	}
+	function call(i) {
+		if (what == "charge")
+			return "charge_balance(%d, 1000)"
+		if (what == "refusal")
+			return "place_order(%d, \047[{\"option_id\":10001,\"quantity\":1}]\047)"
+		return order(i, substr(what, length("order_") + 1))
+	}
+	BEGIN {
+		for (i = 1; i <= warm_up + calls; i++) {
+			printf "SELECT * FROM %s." call(i) "\n", schema, 1 + i * 104729 % 10000
+			if (i == warm_up) {
+				if (what == "refusal")
+					print "SET log_min_messages = fatal"
 				print "SELECT pg_conf_load_time()"
+			}
 		}
 		print "SELECT pg_postmaster_start_time()"
 	}'
 }
 
-# count SCHEMA: prints the instructions per order, of all and of the call.
-count()
+# Were they what they should be? single.out has the rows, single.err the errors.
+check_calls() # SCHEMA
 {
-	profile=$SCRATCH/callgrind.$1.$lines
-	calls "$1" $warm_up "$orders" | valgrind --tool=callgrind --callgrind-out-file="$profile" \
-		--dump-before=pg_conf_load_time --dump-before=pg_postmaster_start_time \
-		"$(command -v postgres)" --single -D "$data" postgres \
-		>"$SCRATCH/single.out" 2>"$SCRATCH/single.err"
-	placed=$(grep -c '1: order_id = ' "$SCRATCH/single.out" || :)
-	if [ "$placed" != $((warm_up + orders)) ]; then
+	row='1: order_id = ' error=' ERROR: ' rows=$((warm_up + calls)) errors=0
+	case $what in
+	charge) row='1: user_id = ' ;;
+	refusal) error=' ERROR:  SC301: ' rows=0 errors=$warm_up ;;
+	esac
+	if [ "$(grep -c "$row" "$SCRATCH/single.out")" != $rows ] ||
+		[ "$(grep -c "$error" "$SCRATCH/single.err")" != $errors ] ||
+		[ "$(grep -c ' ERROR: ' "$SCRATCH/single.err")" != $errors ]; then
 		grep -h 'ERROR\|FATAL\|valgrind:' "$SCRATCH/single.err" | head -n 5 >&2
-		echo "of $((warm_up + orders)) orders of $1, $placed succeeded" >&2
+		echo "not all calls of $1 were what they should be" >&2
 		return 1
 	fi
+}
+
+# count SCHEMA: prints the instructions per call, of all and of the call alone.
+count()
+{
+	profile=$SCRATCH/callgrind.$1.$what
+	calls "$what" "$1" $warm_up "$calls" | valgrind --tool=callgrind \
+		--callgrind-out-file="$profile" \
+		--dump-before=pg_conf_load_time --dump-before=pg_postmaster_start_time \
+		"$(command -v postgres)" --single -D "$data" -c log_error_verbosity=verbose postgres \
+		>"$SCRATCH/single.out" 2>"$SCRATCH/single.err"
+	check_calls "$1"
 	# Calls that began before the first mark count 0, which callgrind_annotate takes
 	# for no calls.
 	sed 's/^calls=0 /calls=1 /' "$profile.2" >"$profile"
 	[ -z "${CALLGRIND:-}" ] || cp "$profile" "$CALLGRIND"
 	callgrind_annotate --inclusive=yes --threshold=100 "$profile" | tr -d , |
-		awk -v orders="$orders" '
+		awk -v calls="$calls" '
 			/PROGRAM TOTALS/ { all = $1 }
 			/:ExecMakeTableFunctionResult / { call = $1 }
 			END {
 				if (all == 0 || call == 0 || call > all)
 					exit 1
-				printf "%.0f %.0f\n", all / orders, call / orders
+				printf "%.0f %.0f\n", all / calls, call / calls
 			}'
 }
 
@@ -106,6 +133,12 @@ row() # TITLE OURS USUAL TUNED
 }
 # shellcheck disable=SC2086 # three pairs
 set -- $counts
-title="CPU instructions per order, $lines line$([ "$lines" = 1 ] || echo s)"
+case $what in
+order_1) title="order, 1 line" ;;
+order_*) title="order, ${what#order_} lines" ;;
+refusal) title="refused order" ;;
+*) title=$what ;;
+esac
+title="CPU instructions per $title"
 row "$title" "$1" "$3" "$5"
 row "$title, the call alone" "$2" "$4" "$6"

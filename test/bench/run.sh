@@ -11,10 +11,10 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 results=$here/results
-parts="measure contention batches coupons refusals grown cost transmission"
+parts="measure contention batches coupons refusals grown cost cpu transmission"
 if [ "${QUICK:-}" = 1 ]; then
 	results=$results/quick
-	parts=${parts% transmission}
+	parts=${parts% cpu transmission}
 fi
 : "${PARTS:=$parts}"
 
@@ -56,7 +56,7 @@ done
 machine_table >>"$result.md.new"
 [ "${QUICK:-}" != 1 ] || [ "$PARTS" != "$parts" ] || {
 	echo
-	echo "A quick run: without transmission, and too short for figures to rely on."
+	echo "A quick run: without CPU time and transmission, and too short for figures to rely on."
 } >>"$result.md.new"
 cat "$result.md.new"
 mv "$result.md.new" "$result.md"
