@@ -468,7 +468,11 @@ hold_any_slot(Work *work, TableId table, int64 id, const Slots *all,
 	}
 }
 
-/* Add quantity to any one slot; false: they have changed, look again. */
+/*
+ * Add quantity to any one slot; false: they have changed, look again. If it is
+ * the only one, as after a rush, it may be split from the start again. No other
+ * was made since: all come from splitting this one, which has not changed.
+ */
 static bool
 give_to_one(Work *work, TableId table, int64 id, const Slots *all,
 			int64 quantity)
@@ -479,7 +483,7 @@ give_to_one(Work *work, TableId table, int64 id, const Slots *all,
 	if (!hold_any_slot(work, table, id, all, &hold))
 		return false;
 	slot = hold.slots[0];
-	update_slot(slot, row_int32(slot, SLOTS_LEVEL),
+	update_slot(slot, all->count > 1 ? row_int32(slot, SLOTS_LEVEL) : 0,
 				row_int64(slot, SLOTS_QUANTITY) + quantity);
 	return true;
 }

@@ -166,9 +166,12 @@ next_row(RowScan *scan, ScanDirection direction)
 	return read_row(scan, direction) ? row_scan_keep(scan) : NULL;
 }
 
+/* The last row, unless it is kept, would pin its buffer to the call's end. */
 void
 row_scan_end(RowScan *scan)
 {
+	if (scan->row)
+		ExecClearTuple(scan->row->slot);
 	index_endscan(scan->scan);
 	pfree(scan);
 }

@@ -221,22 +221,36 @@ row_update(Row *locked, Row *changed)
 	check_written(changed);
 }
 
+/* A trigger may have kept the row, as it was or as a later version. */
+static bool
+is_deleted(Row *locked)
+{
+	Relation	rel = locked->work->tables[locked->table].rel;
+	Row		   *left = row_make_stored(locked->work, locked->table);
+	HeapTupleHeader header;
+	bool		deleted;
+
+	if (!table_tuple_fetch_row_version(rel, &locked->slot->tts_tid,
+									   SnapshotAny, left->slot))
+		return true;
+	header = ExecFetchSlotHeapTuple(left->slot, true, NULL)->t_data;
+	deleted = (header->t_infomask & HEAP_XMAX_INVALID) == 0 &&
+		!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) &&
+		ItemPointerEquals(&header->t_ctid, &locked->slot->tts_tid);
+	ExecClearTuple(left->slot);
+	return deleted;
+}
+
 void
 row_delete(Row *locked)
 {
 	Work	   *work = locked->work;
 	ResultRelInfo *result = work->tables[locked->table].result;
-	Row		   *left;
 
 	ExecSimpleRelationDelete(result, work->estate, &work->epqstate,
 							 locked->slot);
-	if (result->ri_TrigDesc == NULL ||
-		!result->ri_TrigDesc->trig_delete_before_row)
-		return;
-	left = row_make_stored(work, locked->table);
-	if (table_tuple_fetch_row_version(result->ri_RelationDesc,
-									  &locked->slot->tts_tid, SnapshotSelf,
-									  left->slot))
+	if (result->ri_TrigDesc && result->ri_TrigDesc->trig_delete_before_row &&
+		!is_deleted(locked))
 		suppressed(result->ri_RelationDesc);
 }
 

@@ -15,14 +15,14 @@
 extern Refusal *stock_check(const OrderItems *items, const int64 *available);
 
 /*
- * Is there enough for every line? Refuses with INSUFFICIENT_STOCK, listing
- * every short line. Locks nothing: for who will write nothing anyway.
+ * Is there enough for every line, now? Refuses with INSUFFICIENT_STOCK, listing
+ * every short line. Locks nothing, so that what is there may be gone at once.
  */
 extern Refusal *stock_look(Work *work, const OrderItems *items);
 
 /*
- * A first look, which fills holds, by option. False: there may be too little;
- * stock_look tells.
+ * A first look, cheaper and without locks, which fills holds, by option. False:
+ * there may be too little; stock_look tells.
  */
 extern bool stock_peek(Work *work, const OrderItems *items,
 					   CounterHold *holds);

@@ -67,7 +67,7 @@ measure()
 	after=$(spent)
 	wait
 	echo "$(cat "$SCRATCH/rate") $before $after" | awk -v cpus="$(nproc)" '
-		$1 !~ /^[1-9]/ { print "INVALID"; exit }
+		NF != 9 || $1 !~ /^[1-9]/ { print "INVALID"; exit }
 		{
 			calls = $1 * ($6 - $2) / 1e6
 			user = ($7 - $3) / calls; kernel = ($8 - $4) / calls; client = ($9 - $5) / calls

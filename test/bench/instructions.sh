@@ -63,7 +63,7 @@ calls()
 			return "charge_balance(%d, 1000)"
 		if (what == "refusal")
 			return "place_order(%d, \047[{\"option_id\":10001,\"quantity\":1}]\047)"
-		return order(i, substr(what, length("order_") + 1))
+		return order(i, substr(what, length("order_") + 1) + 0)
 	}
 	BEGIN {
 		for (i = 1; i <= warm_up + calls; i++) {

@@ -33,6 +33,10 @@ SELECT pg_temp.spread('{1, 1}');
 SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
 SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
 SELECT slot, level, quantity FROM commerce.stock_slots;
+
+-- What comes back to it may be split again.
+SELECT status FROM commerce.cancel_order((SELECT max(order_id) FROM commerce.orders));
+SELECT slot, level, quantity FROM commerce.stock_slots;
 ROLLBACK;
 
 -- Restocked and adjusted across slots.
@@ -55,6 +59,13 @@ SELECT pg_temp.spread('{1, 0}');
 CREATE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER keep BEFORE DELETE ON commerce.stock_slots
 FOR EACH ROW EXECUTE FUNCTION pg_temp.keep();
+SELECT code, message FROM pg_temp.refusal('SELECT commerce.adjust_stock(1, 2)');
+CREATE OR REPLACE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE commerce.stock_slots SET level = 9 WHERE option_id = OLD.option_id AND slot = OLD.slot;
+	RETURN NULL;
+END
+$$;
 SELECT code, message FROM pg_temp.refusal('SELECT commerce.adjust_stock(1, 2)');
 DROP TRIGGER keep ON commerce.stock_slots;
 SELECT available FROM commerce.adjust_stock(1, 1);
