@@ -1,7 +1,7 @@
 #!/bin/sh
 # The benchmark, on throw-away servers of its own: run.sh [-c setting=value]...
 #
-#   QUICK=1 run.sh                  two or three minutes instead of fifty
+#   QUICK=1 run.sh                  two or three minutes instead of an hour
 #   PARTS="coupons cost" run.sh     some of its parts
 #   ROUNDS=3 SECONDS_EACH=10 CLIENTS="1 16" run.sh
 #
