@@ -155,6 +155,38 @@ median() { sort -g | awk '{ x[NR] = $1 } END { print (x[int((NR + 1) / 2)] + x[i
 least() { sort -g | head -n 1; }
 most() { sort -g | tail -n 1; }
 
+# ---- what is gone, and still wanted ----
+
+# Build refused.c, and let a rush empty policy 1 and option 10001 of all schemas, $units
+# of each.
+units=1000
+sell_out()
+{
+	cc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
+		-o "$SCRATCH/refused" refused.c -lpq
+	run_sql -v units=$units -f refusals.sql >/dev/null
+	say "Selling $units units of each"
+	for wanted in sold_out out_of_stock; do
+		for schema in commerce usual tuned; do
+			refused $wanted $schema 0 32
+		done
+	done
+}
+# refused WHAT SCHEMA SECONDS CLIENTS: refusals per second, or INVALID. "error" is a
+# bare error, whatever the schema.
+refused()
+{
+	case $1 in
+	sold_out) set -- "$@" SC203 "SELECT * FROM $2.issue_coupon(\$1, 1)" ;;
+	out_of_stock)
+		set -- "$@" SC301 \
+			"SELECT * FROM $2.place_order(\$1, '[{\"option_id\":10001,\"quantity\":1}]')"
+		;;
+	error) set -- "$@" 22012 "SELECT \$1::bigint / 0" ;;
+	esac
+	"$SCRATCH/refused" "$4" "$3" "$5" 10000 "$6" || echo INVALID
+}
+
 # ---- around the figures ----
 
 # expect WHAT EXPECTED ACTUAL: everything the figures stand for must be there.

@@ -6,7 +6,6 @@ set -eu
 cd "$(dirname "$0")"
 . ./common.sh
 : "${CLIENTS:=16}"
-units=1000
 # A log line for each refusal would cost all sides the same.
 export PGOPTIONS='-c commerce.notify=off -c log_min_messages=fatal'
 
@@ -17,27 +16,16 @@ calls()
 	case $kind in
 	order_*) template=$kind.pgbench called=place_order ;;
 	charge) template=charge.pgbench called=charge_balance ;;
-	sold_out) sqlstate=SC203 statement="SELECT * FROM SIDE.issue_coupon(\$1, 1)" ;;
-	out_of_stock)
-		sqlstate=SC301
-		statement="SELECT * FROM SIDE.place_order(\$1, '[{\"option_id\":10001,\"quantity\":1}]')"
-		;;
 	esac
 }
 rate() # SIDE SECONDS CLIENTS
 {
 	case $1,$kind in
 	INSERT,*) pgbench_rate insert "$2" "$3" -f commit.pgbench ;;
-	error,*) refused "$2" "$3" 22012 "SELECT \$1::bigint / 0" ;;
-	*,sold_out | *,out_of_stock)
-		refused "$2" "$3" "$sqlstate" "$(echo "$statement" | sed "s/SIDE/$1/")"
-		;;
+	error,*) refused error "$@" ;;
+	*,sold_out | *,out_of_stock) refused $kind "$@" ;;
 	*) successes_per_second "$1.$called" "$template" "$2" "$3" ;;
 	esac
-}
-refused() # SECONDS CLIENTS SQLSTATE STATEMENT
-{
-	"$SCRATCH/refused" "$2" "$1" "$3" 10000 "$4" || echo INVALID
 }
 
 # Seconds: the time, then what all of the server's processes and all clients of ours have
@@ -109,16 +97,8 @@ rows()
 	done
 }
 
-cc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
-	-o "$SCRATCH/refused" refused.c -lpq
 fill_schemas tuned_coupons.sql usual_coupons.sql
-run_sql -v units=$units -f refusals.sql >/dev/null
-for kind in sold_out out_of_stock; do
-	calls $kind
-	for side in commerce usual tuned; do
-		rate $side 0 32
-	done
-done
+sell_out
 run_sql -c 'ALTER SYSTEM SET autovacuum = off' -c 'SELECT pg_reload_conf()' >/dev/null
 start_measuring
 

@@ -5,47 +5,25 @@
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh
-units=1000
 # A log line for each refusal would cost all sides the same.
 export PGOPTIONS='-c commerce.notify=off -c log_min_messages=fatal'
 
 rate() # SIDE SECONDS CLIENTS
 {
-	refused "$1" "$2" "$3" || echo INVALID
-}
-refused() # SIDE SECONDS CLIENTS
-{
-	"$SCRATCH/refused" "$3" "$2" "$sqlstate" 10000 "SELECT * FROM $1.$call"
-}
-coupon()
-{
-	sqlstate=SC203 call="issue_coupon(\$1, 1)"
-}
-order()
-{
-	sqlstate=SC301 call="place_order(\$1, '[{\"option_id\":10001,\"quantity\":1}]')"
+	refused "$wanted" "$@"
 }
 
-cc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
-	-o "$SCRATCH/refused" refused.c -lpq
 fill_schemas tuned_coupons.sql usual_coupons.sql
-run_sql -v units=$units -f refusals.sql >/dev/null
-say "Selling $units units of each"
-for side in commerce usual tuned; do
-	coupon
-	refused $side 0 32
-	order
-	refused $side 0 32
-done
+sell_out
 start_measuring
 
 echo
 echo "### Refusals"
 compare_head Refusal commerce usual tuned
 for clients in ${CLIENTS:-16 32}; do
-	coupon
+	wanted=sold_out
 	compare "issue_coupon, sold out" "$clients" commerce usual tuned
-	order
+	wanted=out_of_stock
 	compare "place_order, out of stock" "$clients" commerce usual tuned
 done
 
