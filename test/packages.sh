@@ -12,8 +12,10 @@ if [ -f "$pgxs" ]; then
 	bindir=$("$pg_config" --bindir)
 	includedir=$("$pg_config" --includedir)
 	sharedir=$("$pg_config" --sharedir)
+	headers=$("$pg_config" --includedir-server)
 else
 	major=15
+	headers=
 	bindir=/usr/lib/postgresql/15/bin
 	includedir=/usr/include/postgresql
 	sharedir=/usr/share/postgresql/15
@@ -32,7 +34,8 @@ has_program() { PATH=$PATH:/usr/sbin command -v "$1"; }
 need make command -v make
 need gcc command -v gcc
 need libc6-dev test -f /usr/include/stdio.h
-need "postgresql-server-dev-$major" test -f "$pgxs"
+# Debian's client package has PGXS too, without the server's headers.
+need "postgresql-server-dev-$major" test -f "$headers/postgres.h"
 need "postgresql-$major" test -x "$bindir/postgres"
 need libpq-dev test -f "$includedir/libpq-fe.h"
 need libcurl4-openssl-dev has_header curl/curl.h
