@@ -11,13 +11,13 @@
 EXTENSION = commerce
 DATA = $(wildcard sql/commerce--*.sql)
 MODULE_big = commerce
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+OBJS = $(patsubst %.c,%.o,$(filter-out src/relay/%,$(sort $(wildcard src/*/*.c))))
 
 # PostgreSQL's own headers do not pass -Wextra; as system headers they need not.
 # -MMD -MP: PGXS on Debian does not track header dependencies.
-PG_CPPFLAGS = -isystem $(includedir_server)
+PG_CPPFLAGS = -Isrc -isystem $(includedir_server)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -MMD -MP
-EXTRA_CLEAN = src/*.d src/relay/*.d src/relay/*.o $(RELAY_PROGRAM)
+EXTRA_CLEAN = src/*/*.d src/relay/*.o $(RELAY_PROGRAM)
 
 # The program shares nothing with the extension but the version. Its rules are
 # here, since PGXS builds either a module or a program.

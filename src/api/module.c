@@ -1,0 +1,26 @@
+/*
+ * module.c
+ *		Loading the library: what each module needs done once a process.
+ */
+#include "postgres.h"
+
+#include "api/settings.h"
+#include "base/tables.h"
+#include "fmgr.h"
+#include "notify/notify.h"
+#include "row/row_target.h"
+#include "worker/launcher.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	settings_init();
+	tables_init();
+	row_target_init();
+	notify_init();
+	launcher_init();
+}

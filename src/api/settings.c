@@ -1,0 +1,103 @@
+/*
+ * settings.c
+ *		The settings of the extension: names, defaults, bounds.
+ *
+ * The variables belong to the files that obey them. doc/reference.md tells of
+ * each setting.
+ */
+#include "postgres.h"
+
+#include "api/settings.h"
+#include "base/compat.h"
+#include "counter/counter.h"
+#include "notify/databases.h"
+#include "notify/notify.h"
+#include "shop/balance.h"
+#include "shop/items.h"
+#include "utils/guc.h"
+#include "worker/notifier.h"
+
+static char *max_charge_amount_text;
+
+/*
+ * The server has no 64-bit integer settings, and a real one would be shown as
+ * 1e+12: so the amount is a string that must hold a positive bigint.
+ */
+static bool
+check_max_charge_amount(char **newval, void **extra, GucSource source)
+{
+	char	   *end;
+	long long	amount;
+	int64	   *parsed;
+
+	errno = 0;
+	amount = strtoll(*newval, &end, 10);
+	while (isspace((unsigned char) *end))
+		end++;
+	if (end == *newval || *end != '\0' || errno != 0 || amount < 1)
+	{
+		GUC_check_errdetail("The value must be an integer from 1 to 9223372036854775807.");
+		return false;
+	}
+
+	parsed = compat_guc_malloc(sizeof(int64));
+	if (parsed == NULL)
+		return false;
+	*parsed = amount;
+	*extra = parsed;
+	return true;
+}
+
+static void
+assign_max_charge_amount(const char *newval, void *extra)
+{
+	balance_max_charge_amount = *(int64 *) extra;
+}
+
+/* What one call may do. */
+static void
+define_limits(void)
+{
+	DefineCustomStringVariable("commerce.max_charge_amount",
+							   "Most that one charge may add, in minor currency units.",
+							   NULL, &max_charge_amount_text, "1000000000000",
+							   PGC_SUSET, 0, check_max_charge_amount,
+							   assign_max_charge_amount, NULL);
+	DefineCustomIntVariable("commerce.max_order_lines",
+							"Most elements that the items of an order may have.",
+							NULL, &items_max_elements, 1000, 1, 100000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("commerce.max_slots",
+							"Most slots of one striped counter.",
+							NULL, &counter_max_slots, 64, 1, 1024,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+/* How the channel commerce_outbox is notified. */
+static void
+define_notifications(void)
+{
+	DefineCustomBoolVariable("commerce.notify",
+							 "Notify channel commerce_outbox of every order.",
+							 "Off suits those who only poll the outbox.",
+							 &notify_enabled, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("commerce.notify_interval",
+							"Least time between two notifications of the background notifier.",
+							NULL, &notifier_interval, 1, 0, 60000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomStringVariable("commerce.databases",
+							   "Databases that get a background notifier.",
+							   "Needs commerce in shared_preload_libraries.",
+							   &databases_setting, "",
+							   PGC_SIGHUP, GUC_LIST_INPUT,
+							   databases_check, NULL, NULL);
+}
+
+void
+settings_init(void)
+{
+	define_limits();
+	define_notifications();
+	MarkGUCPrefixReserved("commerce");
+}

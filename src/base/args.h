@@ -1,0 +1,59 @@
+/*
+ * args.h
+ *		Reading the arguments of an entry point.
+ *
+ * First args_no_nulls() for what must not be NULL (22004), then one reader per
+ * argument, each raising 22023 and naming the argument when it is out of its
+ * bounds.
+ */
+#ifndef COMMERCE_ARGS_H
+#define COMMERCE_ARGS_H
+
+#include "base/compat.h"
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+/*
+ * Raise 22004 for the first NULL among the named arguments, which are
+ * fcinfo's in order; a NULL name marks one that may be NULL.
+ */
+extern void args_no_nulls(FunctionCallInfo fcinfo, const char *const *names,
+						  int count);
+
+#define ARGS_NO_NULLS(fcinfo, ...) \
+	do { \
+		static const char *const names_[] = {__VA_ARGS__}; \
+		args_no_nulls(fcinfo, names_, lengthof(names_)); \
+	} while (0)
+
+/* Raise 22023: "name must ...". */
+pg_noreturn extern void args_invalid(const char *name, const char *must);
+
+/* A bigint of at least minimum. */
+extern int64 args_int64_min(FunctionCallInfo fcinfo, int n, const char *name,
+							int64 minimum);
+
+/* A name of 1..200 characters. */
+extern text *args_name(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* A reason of 1..1000 characters, or NULL. */
+extern text *args_reason(FunctionCallInfo fcinfo, int n);
+
+/* An idempotency key of 1..255 characters, or NULL. */
+extern text *args_idempotency_key(FunctionCallInfo fcinfo, int n);
+
+/* Is the key within these bounds? For one that is no argument of its own. */
+extern bool args_key_fits(text *key);
+#define ARGS_KEY_MUST "have 1 to 255 characters"
+
+/* An interval of at least zero, or, if strictly, more than zero. */
+extern Interval *args_interval(FunctionCallInfo fcinfo, int n,
+							   const char *name, bool strictly);
+
+/*
+ * start, which is about now, plus an interval that is not negative; infinity
+ * where timestamps end.
+ */
+extern TimestampTz args_add_interval(TimestampTz start, Interval *interval);
+
+#endif							/* COMMERCE_ARGS_H */

@@ -1,0 +1,76 @@
+/*
+ * counter.h
+ *		A quantity that many take from at once: stock and coupon quota.
+ */
+#ifndef COMMERCE_COUNTER_H
+#define COMMERCE_COUNTER_H
+
+#include "row/row.h"
+
+/* The setting commerce.max_slots. */
+extern int	counter_max_slots;
+
+/* What counter_look() found and counter_hold() locked, for counter_take(). */
+typedef struct CounterHold
+{
+	Row		   *own;			/* the slot that is tried first, or NULL */
+	Row		  **slots;			/* one that suffices, or all */
+	int			slot_count;
+	int64		quantity;
+	bool		waited;			/* for somebody who took from the same slot */
+} CounterHold;
+
+/* Make the counter id in a table of slots. */
+extern void counter_create(Work *work, TableId table, int64 id,
+						   int64 quantity);
+
+/* The total as the snapshot has it; locks nothing. */
+extern int64 counter_available(Work *work, TableId table, int64 id);
+
+/*
+ * A first look at the counter, before what comes before counters in the lock
+ * order is locked. False tells no more than that another look is due: there may
+ * be less than quantity.
+ */
+extern bool counter_look(Work *work, TableId table, int64 id, int64 quantity,
+						 CounterHold *hold);
+
+/*
+ * Lock enough of the counter to take quantity from it. False when there is
+ * less; *available is what there is. Nothing is written yet.
+ *
+ * Caller holds whatever comes before counters in the lock order, and holds
+ * several counters of a table in ascending order of id. counter_hold_looked is
+ * the same after counter_look.
+ */
+extern bool counter_hold(Work *work, TableId table, int64 id, int64 quantity,
+						 CounterHold *hold, int64 *available);
+extern bool counter_hold_looked(Work *work, TableId table, int64 id,
+								CounterHold *hold, int64 *available);
+
+/* Take what was held. */
+extern void counter_take(CounterHold *hold);
+
+/*
+ * The same for who may take less in the end. counter_hold_most locks all there
+ * is if that is less than quantity, and returns how much may be taken.
+ */
+extern int64 counter_hold_most(Work *work, TableId table, int64 id,
+							   int64 quantity, CounterHold *hold);
+extern void counter_take_less(CounterHold *hold, int64 quantity);
+
+/*
+ * Add quantity; false, and nothing done, if that passes 2^63-1. Where nobody
+ * is taking, the counter goes back to one slot; else several slots may stay
+ * locked to the end of the transaction.
+ */
+extern bool counter_give(Work *work, TableId table, int64 id, int64 quantity);
+
+/*
+ * The same for what was taken before: into one slot that nobody holds, so that
+ * who takes from the others does not wait for us. Waits where all are held.
+ */
+extern bool counter_give_back(Work *work, TableId table, int64 id,
+							  int64 quantity);
+
+#endif							/* COMMERCE_COUNTER_H */

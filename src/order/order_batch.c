@@ -1,0 +1,506 @@
+/*
+ * order_batch.c
+ *		Many orders in one call and one commit.
+ *
+ * The requests are taken in array order and each sees what the earlier ones
+ * did. Refusals are values, so that none of them needs a subtransaction.
+ *
+ * Locks. All that the batch may need is locked before the first request is
+ * looked at, in the order that holds everywhere: keys, balances, coupons,
+ * stock, each ascending. So batches never deadlock, whatever the order of their
+ * requests. An option with less than the whole batch wants has all its slots
+ * locked: what is there then is exact.
+ *
+ * Writes. A balance and a counter are changed in memory as orders take from
+ * them, and written once: two hundred buyers of one option are one update of
+ * its stock. New rows are inserted together, at the end of a part.
+ *
+ * Memory. A large batch is worked off in parts, each with its own rows. What
+ * is kept from part to part is the requests and the keys; the locks are the
+ * transaction's.
+ */
+#include "postgres.h"
+
+#include "base/args.h"
+#include "common/int.h"
+#include "funcapi.h"
+#include "lib/qunique.h"
+#include "miscadmin.h"
+#include "order/order_keys.h"
+#include "order/order_requests.h"
+#include "shop/balance.h"
+#include "shop/catalogue.h"
+#include "shop/stock.h"
+#include "utils/builtins.h"
+
+/* A part is closed when it has as many requests or lines. */
+#define PART_REQUESTS	200
+#define PART_LINES		2000
+
+typedef struct BatchUser
+{
+	int64		user_id;
+	Row		   *balance;		/* locked, or NULL: there is no account */
+	Row		   *changed;		/* as the orders so far leave it, or NULL */
+} BatchUser;
+
+typedef struct BatchCoupon
+{
+	int64		coupon_id;
+	Row		   *coupon;			/* as the orders so far leave it, or NULL */
+} BatchCoupon;
+
+typedef struct BatchOption
+{
+	int64		option_id;
+	int64		wanted;			/* by all requests together */
+	int64		held;
+	int64		left;			/* of what is held */
+	CounterHold hold;
+} BatchOption;
+
+/* What is decided of a request before anything is locked. */
+typedef struct Priced
+{
+	Pricing		pricing;
+	Refusal    *refusal;		/* pricing_lines()'s */
+} Priced;
+
+/* Some requests, and all that they may change: each sorted by id. */
+typedef struct Part
+{
+	Work	   *work;
+	const OrderKeys *keys;
+	RequestedOrder *requests;
+	int			request_count;
+	Priced	   *priced;			/* as requests */
+	BatchUser  *users;
+	int			user_count;
+	BatchCoupon *coupons;
+	int			coupon_count;
+	BatchOption *options;
+	int			option_count;
+} Part;
+
+/* ---- what a part needs ---- */
+
+/* All three begin with their id. */
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void *
+find(void *elements, int count, size_t size, int64 id)
+{
+	void	   *found = bsearch(&id, elements, count, size, compare_ids);
+
+	Assert(found != NULL);
+	return found;
+}
+
+/* Sort, and keep one of each id; returns how many. */
+static int
+sort_unique(void *elements, int count, size_t size)
+{
+	qsort(elements, count, size, compare_ids);
+	return qunique(elements, count, size, compare_ids);
+}
+
+/* Sort by option, adding up what is wanted of each. */
+static int
+sort_options(BatchOption *options, int count)
+{
+	int			merged = 0;
+
+	if (count == 0)
+		return 0;
+	qsort(options, count, sizeof(BatchOption), compare_ids);
+	for (int i = 1; i < count; i++)
+	{
+		if (options[i].option_id != options[merged].option_id)
+			options[++merged] = options[i];
+		else if (pg_add_s64_overflow(options[merged].wanted, options[i].wanted,
+									 &options[merged].wanted))
+			options[merged].wanted = PG_INT64_MAX;
+	}
+	return merged + 1;
+}
+
+static int
+line_count(const RequestedOrder *requests, int count)
+{
+	int			lines = 0;
+
+	for (int i = 0; i < count; i++)
+		if (requests[i].refusal == NULL)
+			lines += requests[i].order.items.count;
+	return lines;
+}
+
+/*
+ * Will it be answered without a look at balances, coupons and stock? So is who
+ * asks again for what was placed before, and needs none of their locks.
+ */
+static bool
+is_answered(const Part *part, const RequestedOrder *requested)
+{
+	OrderKey   *key = order_keys_find(part->keys, requested);
+
+	return requested->refusal != NULL || (key != NULL && key->is_used);
+}
+
+/* Collect what the part's requests may change. */
+static void
+collect(Part *part)
+{
+	int			count = part->request_count;
+	int			lines = line_count(part->requests, count);
+
+	part->users = palloc0(count * sizeof(BatchUser));
+	part->coupons = palloc0(count * sizeof(BatchCoupon));
+	part->options = palloc0(lines * sizeof(BatchOption));
+	for (int i = 0; i < count; i++)
+	{
+		const OrderRequest *request = &part->requests[i].order;
+		const OrderItems *items = &request->items;
+
+		if (is_answered(part, &part->requests[i]))
+			continue;
+		part->users[part->user_count++].user_id = request->user_id;
+		if (request->has_coupon)
+			part->coupons[part->coupon_count++].coupon_id = request->coupon_id;
+		for (int j = 0; j < items->count; j++)
+		{
+			BatchOption *option = &part->options[part->option_count++];
+
+			option->option_id = items->by_line[j].option_id;
+			option->wanted = items->by_line[j].quantity;
+		}
+	}
+	part->user_count = sort_unique(part->users, part->user_count,
+								   sizeof(BatchUser));
+	part->coupon_count = sort_unique(part->coupons, part->coupon_count,
+									 sizeof(BatchCoupon));
+	part->option_count = sort_options(part->options, part->option_count);
+}
+
+/* ---- locks ---- */
+
+static void
+lock_option(Work *work, BatchOption *option)
+{
+	option->held = counter_hold_most(work, TABLE_STOCK_SLOTS, option->option_id,
+									 option->wanted, &option->hold);
+	option->left = option->held;
+}
+
+static int
+lock_count(const Part *part)
+{
+	return part->user_count + part->coupon_count + part->option_count;
+}
+
+/* Take the i-th lock, in the order that holds everywhere. */
+static void
+lock_nth(Part *part, int i)
+{
+	int			coupon = i - part->user_count;
+	int			option = coupon - part->coupon_count;
+
+	CHECK_FOR_INTERRUPTS();
+	if (option >= 0)
+		lock_option(part->work, &part->options[option]);
+	else if (coupon >= 0)
+		part->coupons[coupon].coupon =
+			row_lock(part->work, TABLE_COUPONS,
+					 Int64GetDatum(part->coupons[coupon].coupon_id));
+	else
+		part->users[i].balance =
+			row_lock(part->work, TABLE_BALANCES,
+					 Int64GetDatum(part->users[i].user_id));
+}
+
+static void
+lock_part(Part *part)
+{
+	for (int i = 0; i < lock_count(part); i++)
+		lock_nth(part, i);
+}
+
+/*
+ * Lock what all parts will need; the rows themselves are not kept. A part then
+ * finds its locks taken, and waits for nobody.
+ */
+static void
+lock_ahead(const OrderKeys *keys, RequestedOrder *requests, int count)
+{
+	Work		work;
+	Part		all = {
+		.work = &work, .keys = keys, .requests = requests,
+		.request_count = count
+	};
+	int			locks;
+
+	collect(&all);
+	locks = lock_count(&all);
+	for (int i = 0; i < locks; i++)
+	{
+		if (i % PART_LINES == 0)
+			row_begin_write(&work, "place_orders()");
+		lock_nth(&all, i);
+		if (i % PART_LINES == PART_LINES - 1 || i == locks - 1)
+			row_end(&work);
+	}
+	pfree(all.users);
+	pfree(all.coupons);
+	pfree(all.options);
+}
+
+/* ---- one request ---- */
+
+static Refusal *
+check_stock(Part *part, const OrderItems *items)
+{
+	int64	   *available = palloc(items->count * sizeof(int64));
+	Refusal    *refusal;
+
+	for (int i = 0; i < items->count; i++)
+	{
+		BatchOption *option = find(part->options, part->option_count,
+								   sizeof(BatchOption),
+								   items->by_line[i].option_id);
+
+		available[i] = option->left;
+	}
+	refusal = stock_check(items, available);
+	pfree(available);
+	return refusal;
+}
+
+/* place_order's refusals in place_order's order; all is locked already. */
+static Refusal *
+decide(Part *part, const OrderRequest *request, Priced *priced,
+	   CouponUse *coupon)
+{
+	BatchUser  *user = find(part->users, part->user_count, sizeof(BatchUser),
+							request->user_id);
+	Pricing    *pricing = &priced->pricing;
+	Refusal    *unpriced = priced->refusal;
+	Refusal    *refusal = NULL;
+
+	if (user->balance == NULL)
+		refusal = catalogue_check_user(part->work, request->user_id);
+	if (refusal == NULL && unpriced && unpriced->code != AMOUNT_OUT_OF_RANGE)
+		refusal = unpriced;
+	if (refusal == NULL)
+		refusal = check_stock(part, &request->items);
+	if (refusal == NULL)
+		refusal = unpriced;
+	if (refusal)
+		return refusal;
+
+	if (request->has_coupon)
+	{
+		BatchCoupon *found = find(part->coupons, part->coupon_count,
+								  sizeof(BatchCoupon), request->coupon_id);
+
+		refusal = coupon_check_found(found->coupon, request->user_id,
+									 request->coupon_id, pricing->subtotal,
+									 coupon);
+		if (refusal)
+			return refusal;
+		pricing_discount(pricing, coupon->discount);
+	}
+	if (user->balance == NULL)
+		return balance_not_found(request->user_id);
+	return balance_check(user->changed ? user->changed : user->balance,
+						 pricing->total);
+}
+
+/* Take what the order takes, and write what is only its own. */
+static void
+take(Part *part, int64 order_id, const OrderRequest *request,
+	 const Pricing *pricing, const CouponUse *coupon)
+{
+	for (int i = 0; i < request->items.count; i++)
+	{
+		const OrderItem *item = &request->items.by_line[i];
+		BatchOption *option = find(part->options, part->option_count,
+								   sizeof(BatchOption), item->option_id);
+
+		option->left -= item->quantity;
+	}
+	if (pricing->total > 0)
+	{
+		BatchUser  *user = find(part->users, part->user_count,
+								sizeof(BatchUser), request->user_id);
+
+		if (user->changed == NULL)
+			user->changed = row_change(user->balance);
+		balance_record(user->changed, ENTRY_PAYMENT, -pricing->total, order_id);
+	}
+	if (request->has_coupon)
+	{
+		BatchCoupon *used = find(part->coupons, part->coupon_count,
+								 sizeof(BatchCoupon), request->coupon_id);
+
+		used->coupon = coupon_use(coupon, order_id);
+	}
+	order_insert(part->work, order_id, request, pricing);
+}
+
+/* Place the i-th order or refuse it; *order_id becomes its id. */
+static Refusal *
+place(Part *part, int i, int64 *order_id)
+{
+	const RequestedOrder *requested = &part->requests[i];
+	const OrderRequest *request = &requested->order;
+	OrderKey   *key = order_keys_find(part->keys, requested);
+	CouponUse	coupon = {0};
+	Refusal    *refusal;
+
+	if (requested->refusal)
+		return requested->refusal;
+	if (key && key->is_used)
+		return order_key_replay(part->work, key, request, order_id);
+
+	refusal = decide(part, request, &part->priced[i], &coupon);
+	if (refusal)
+		return refusal;
+	*order_id = key ? key->order_id : sequence_next(SEQUENCE_ORDER_ID);
+	take(part, *order_id, request, &part->priced[i].pricing, &coupon);
+	if (key)
+		order_key_use(part->work, key, request);
+	return NULL;
+}
+
+/* ---- the batch ---- */
+
+/*
+ * Look the prices up, before waiting for anybody and while nobody waits for us:
+ * an order pays what was committed when it asked.
+ */
+static void
+price(Part *part)
+{
+	part->priced = palloc0(part->request_count * sizeof(Priced));
+	for (int i = 0; i < part->request_count; i++)
+	{
+		Priced	   *priced = &part->priced[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!is_answered(part, &part->requests[i]))
+			priced->refusal = pricing_lines(part->work,
+											&part->requests[i].order.items,
+											&priced->pricing);
+	}
+}
+
+/* Write what the orders took from balances and stock. */
+static void
+write_taken(Part *part)
+{
+	for (int i = 0; i < part->user_count; i++)
+		if (part->users[i].changed)
+			row_update(part->users[i].balance, part->users[i].changed);
+	for (int i = 0; i < part->option_count; i++)
+	{
+		BatchOption *option = &part->options[i];
+
+		counter_take_less(&option->hold, option->held - option->left);
+	}
+}
+
+static void
+return_row(ReturnSetInfo *result, int request_no, int64 order_id,
+		   Refusal *refusal)
+{
+	Datum		values[5] = {Int32GetDatum(request_no), Int64GetDatum(order_id)};
+	bool		nulls[5] = {false, false, true, true, true};
+
+	if (refusal)
+	{
+		nulls[1] = true;
+		nulls[2] = nulls[3] = nulls[4] = false;
+		values[2] = CStringGetTextDatum(refusal_sqlstate(refusal));
+		values[3] = CStringGetTextDatum(refusal->message);
+		values[4] = JsonbPGetDatum(refusal_detail(refusal));
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* As many of the requests as make a part. */
+static int
+part_size(const RequestedOrder *requests, int count)
+{
+	int			lines = 0;
+	int			size = 0;
+
+	while (size < count && size < PART_REQUESTS && lines < PART_LINES)
+		lines += line_count(&requests[size++], 1);
+	return size;
+}
+
+static void
+place_part(RequestedOrder *requests, int count, int first_no,
+		   const OrderKeys *keys, ReturnSetInfo *result)
+{
+	Work		work;
+	Part		part = {
+		.work = &work, .keys = keys, .requests = requests,
+		.request_count = count
+	};
+
+	row_begin_write(&work, "place_orders()");
+	row_queue_inserts(&work, TABLE_BALANCE_HISTORY);
+	row_queue_inserts(&work, TABLE_ORDERS);
+	row_queue_inserts(&work, TABLE_ORDER_ITEMS);
+	row_queue_inserts(&work, TABLE_OUTBOX);
+	collect(&part);
+	price(&part);
+	lock_part(&part);
+	for (int i = 0; i < count; i++)
+	{
+		int64		order_id = 0;
+		Refusal    *refusal;
+
+		CHECK_FOR_INTERRUPTS();
+		refusal = place(&part, i, &order_id);
+		return_row(result, first_no + i, order_id, refusal);
+	}
+	write_taken(&part);
+	row_end(&work);
+}
+
+PG_FUNCTION_INFO_V1(commerce_place_orders);
+
+/* Many orders at once: README, Orders. */
+Datum
+commerce_place_orders(PG_FUNCTION_ARGS)
+{
+	RequestedOrder *requests;
+	OrderKeys	keys;
+	int			count;
+	int			size;
+
+	ARGS_NO_NULLS(fcinfo, "requests");
+	requests = order_requests_parse(PG_GETARG_JSONB_P(0), &count);
+	InitMaterializedSRF(fcinfo, 0);
+
+	keys = order_keys_lock(requests, count);
+	if (part_size(requests, count) < count)
+		lock_ahead(&keys, requests, count);
+	for (int done = 0; done < count; done += size)
+	{
+		size = part_size(&requests[done], count - done);
+		place_part(&requests[done], size, done + 1, &keys,
+				   (ReturnSetInfo *) fcinfo->resultinfo);
+	}
+	order_keys_write(&keys);
+	return (Datum) 0;
+}

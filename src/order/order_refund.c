@@ -1,0 +1,315 @@
+/*
+ * order_refund.c
+ *		Refunding part of an order: README, Orders.
+ *
+ * The lock order is that of order_lifecycle.c. The idempotency key comes
+ * first, and its scope is the order's user: an order never changes hands, so
+ * reading that needs no lock.
+ */
+#include "postgres.h"
+
+#include "base/args.h"
+#include "base/money.h"
+#include "order/order.h"
+#include "order/order_lifecycle.h"
+#include "shop/balance.h"
+#include "shop/idempotency.h"
+#include "shop/items.h"
+#include "shop/outbox.h"
+#include "shop/stock.h"
+#include "utils/numeric.h"
+
+/* What is to go back, found and locked, before anything is written. */
+typedef struct RefundPlan
+{
+	const OrderItems *items;
+	Row		  **lines;			/* as items->by_line */
+	int64	   *amounts;		/* the same, minor units */
+	int64		amount;			/* their sum */
+	bool		is_rest;		/* nothing is left to refund then */
+	Row		   *balance;		/* NULL: amount is 0 */
+} RefundPlan;
+
+/* The order's line with this option, or NULL. */
+static Row *
+find_line(const OrderLines *lines, int64 option_id)
+{
+	int			low = 0;
+	int			high = lines->count;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		int64		found = row_int64(lines->rows[middle],
+									  ORDER_ITEMS_OPTION_ID);
+
+		if (found == option_id)
+			return lines->rows[middle];
+		if (found < option_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* Units bought and not yet refunded. */
+static int64
+refundable(Row *line)
+{
+	return row_int64(line, ORDER_ITEMS_QUANTITY) -
+		row_int64(line, ORDER_ITEMS_REFUNDED_QUANTITY);
+}
+
+/* What more units of a line give back. */
+static int64
+line_amount(Row *line, int64 quantity)
+{
+	int64		bought = row_int64(line, ORDER_ITEMS_QUANTITY);
+	int64		net = bought * row_int64(line, ORDER_ITEMS_UNIT_PRICE) -
+		row_int64(line, ORDER_ITEMS_DISCOUNT_AMOUNT);
+
+	return money_part(net, bought,
+					  row_int64(line, ORDER_ITEMS_REFUNDED_QUANTITY),
+					  quantity);
+}
+
+static void
+add_excess(Refusal **refusal, int64 order_id, const OrderItem *item,
+		   int64 available)
+{
+	if (*refusal == NULL)
+	{
+		*refusal = refusal_new(REFUND_QUANTITY_EXCEEDED,
+							   "order " INT64_FORMAT " has less to refund of product option " INT64_FORMAT,
+							   order_id, item->option_id);
+		refusal_int64(*refusal, "order_id", order_id);
+		refusal_begin_list(*refusal, "excess");
+	}
+	refusal_list_option(*refusal, item->option_id, item->quantity, available);
+}
+
+/*
+ * Find the lines and what they give back. Refuses with
+ * REFUND_QUANTITY_EXCEEDED, listing every item that the order has not.
+ */
+static Refusal *
+decide_lines(Work *work, int64 order_id, RefundPlan *plan)
+{
+	OrderLines	lines = order_lines(work, order_id);
+	Refusal    *refusal = NULL;
+	int64		left = 0;
+
+	for (int i = 0; i < lines.count; i++)
+		left += refundable(lines.rows[i]);
+	for (int i = 0; i < plan->items->count; i++)
+	{
+		const OrderItem *item = &plan->items->by_line[i];
+		Row		   *line = find_line(&lines, item->option_id);
+		int64		available = line ? refundable(line) : 0;
+
+		if (item->quantity > available)
+		{
+			add_excess(&refusal, order_id, item, available);
+			continue;
+		}
+		plan->lines[i] = line;
+		plan->amounts[i] = line_amount(line, item->quantity);
+		plan->amount += plan->amounts[i];
+		left -= item->quantity;
+	}
+	if (refusal)
+		refusal_end_list(refusal);
+	plan->is_rest = (left == 0);
+	return refusal;
+}
+
+static Refusal *
+decide(Row *order, RefundPlan *plan)
+{
+	int			count = plan->items->count;
+	Refusal    *refusal;
+
+	if (!row_is(order, ORDERS_STATUS, ORDER_PAID) &&
+		!row_is(order, ORDERS_STATUS, ORDER_PARTIALLY_REFUNDED))
+		return order_state_conflict(order, "paid or partially_refunded");
+
+	plan->lines = palloc(count * sizeof(Row *));
+	plan->amounts = palloc(count * sizeof(int64));
+	refusal = decide_lines(order->work, row_int64(order, ORDERS_ORDER_ID),
+						   plan);
+	if (refusal || plan->amount == 0)
+		return refusal;
+	return order_lock_payer(order, plan->amount, &plan->balance);
+}
+
+/* ---- write ---- */
+
+static void
+push_field(JsonbParseState **state, const char *key, int64 number)
+{
+	JsonbValue	value;
+
+	value.type = jbvString;
+	value.val.string.val = unconstify(char *, key);
+	value.val.string.len = strlen(key);
+	pushJsonbValue(state, WJB_KEY, &value);
+	value.type = jbvNumeric;
+	value.val.numeric = int64_to_numeric(number);
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+/* {"amount", "items": [{option_id, quantity, amount}, ...]} */
+static Jsonb *
+describe(const RefundPlan *plan)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	key = {.type = jbvString};
+
+	key.val.string.val = "items";
+	key.val.string.len = strlen("items");
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_field(&state, "amount", plan->amount);
+	pushJsonbValue(&state, WJB_KEY, &key);
+	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < plan->items->count; i++)
+	{
+		pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+		push_field(&state, "option_id", plan->items->by_line[i].option_id);
+		push_field(&state, "quantity", plan->items->by_line[i].quantity);
+		push_field(&state, "amount", plan->amounts[i]);
+		pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	}
+	pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+static Row *
+write_refunded(Row *order, const RefundPlan *plan)
+{
+	Row		   *refunded = row_change(order);
+
+	row_set_enum(refunded, ORDERS_STATUS,
+				 plan->is_rest ? ORDER_REFUNDED : ORDER_PARTIALLY_REFUNDED);
+	row_set_int64(refunded, ORDERS_REFUNDED,
+				  row_int64(order, ORDERS_REFUNDED) + plan->amount);
+	if (plan->is_rest)
+		row_set_now(refunded, ORDERS_CLOSED_AT);
+	row_update(order, refunded);
+	return refunded;
+}
+
+static Refusal *
+give_back(Work *work, const OrderItems *items)
+{
+	StockUnits *units = palloc(items->count * sizeof(StockUnits));
+
+	for (int i = 0; i < items->count; i++)
+	{
+		const OrderItem *item = &items->by_line[items->by_option[i]];
+
+		units[i].option_id = item->option_id;
+		units[i].quantity = item->quantity;
+	}
+	return stock_give_back(work, units, items->count);
+}
+
+/* Write what was decided; *refunded becomes the order's new row. */
+static Refusal *
+write_refund(Row *order, const RefundPlan *plan, Row **refunded)
+{
+	int64		order_id = row_int64(order, ORDERS_ORDER_ID);
+
+	*refunded = write_refunded(order, plan);
+	for (int i = 0; i < plan->items->count; i++)
+	{
+		Row		   *line = plan->lines[i];
+
+		order_return_line(line,
+						  row_int64(line, ORDER_ITEMS_REFUNDED_QUANTITY) +
+						  plan->items->by_line[i].quantity);
+	}
+	if (plan->balance)
+		balance_move(plan->balance, ENTRY_REFUND, plan->amount, order_id);
+	outbox_write_refund(order->work, order_id, describe(plan));
+	if (plan->is_rest)
+		order_restore_coupon(order);
+	return give_back(order->work, plan->items);
+}
+
+/* ---- the call ---- */
+
+/*
+ * Claim the key in the scope of the order's user. If it was used before,
+ * *replayed becomes the order as it is now.
+ */
+static Refusal *
+claim(Work *work, int64 order_id, const OrderItems *items, text *key,
+	  Row **replayed)
+{
+	Row		   *order = row_find(work, TABLE_ORDERS,
+								 Int64GetDatum(order_id));
+	Idempotency scope = {.function = "refund_order", .key = key};
+	StringInfoData arguments;
+	Refusal    *refusal;
+	bool		replay;
+
+	if (order == NULL)
+		return order_not_found(order_id);
+	scope.user_id = row_int64(order, ORDERS_USER_ID);
+	initStringInfo(&arguments);
+	appendStringInfo(&arguments, INT64_FORMAT " ", order_id);
+	items_canonical(items, &arguments);
+	refusal = idempotency_claim(work, &scope, &arguments, &order_id, &replay);
+	if (refusal || !replay)
+		return refusal;
+	*replayed = row_find(work, TABLE_ORDERS, Int64GetDatum(order_id));
+	return *replayed ? NULL : order_not_found(order_id);
+}
+
+/* *refunded becomes the orders row, of now or of the replay. */
+static Refusal *
+refund(Work *work, int64 order_id, const OrderItems *items, text *key,
+	   Row **refunded)
+{
+	RefundPlan	plan = {.items = items};
+	Row		   *order;
+	Refusal    *refusal;
+
+	if (key)
+	{
+		refusal = claim(work, order_id, items, key, refunded);
+		if (refusal || *refunded)
+			return refusal;
+	}
+	refusal = order_lock(work, order_id, &order);
+	if (refusal)
+		return refusal;
+	refusal = decide(order, &plan);
+	if (refusal)
+		return refusal;
+	return write_refund(order, &plan, refunded);
+}
+
+PG_FUNCTION_INFO_V1(commerce_refund_order);
+
+/* Take part of an order back: README, Orders. */
+Datum
+commerce_refund_order(PG_FUNCTION_ARGS)
+{
+	OrderItems	items;
+	text	   *key;
+	Work		work;
+	Row		   *refunded = NULL;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "order_id", "items");
+	refusal_check(items_parse(PG_GETARG_JSONB_P(1), &items));
+	key = args_idempotency_key(fcinfo, 2);
+
+	row_begin_write(&work, "refund_order()");
+	refusal_check(refund(&work, PG_GETARG_INT64(0), &items, key, &refunded));
+	result = row_datum(refunded);
+	row_end(&work);
+	return result;
+}

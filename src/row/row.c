@@ -1,0 +1,258 @@
+/*
+ * row.c
+ *		Find, lock, update, insert one row of a commerce table.
+ *
+ * This is the executor-level interface that logical replication's apply
+ * worker uses, without plans: indexes, CHECKs, generated columns and row
+ * triggers work as for any statement, table ACLs are not looked at (EXECUTE
+ * on the entry point is the gate), statement triggers do not fire.
+ *
+ * Snapshots. A writing call pushes one fresh snapshot, GetTransactionSnapshot,
+ * which in REPEATABLE READ and above is the transaction's own. Probing with it
+ * and then locking the latest version is what SELECT ... FOR NO KEY UPDATE
+ * does: READ COMMITTED follows the row to its latest version, the levels above
+ * raise 40001. A row that a probe does not find may have been made since: READ
+ * COMMITTED looks again with a newer snapshot, the levels above look with the
+ * latest one and raise 40001 when it is there. So nobody is refused for what
+ * an old snapshot cannot see. As the scans use MVCC snapshots, SSI sees them.
+ *
+ * Locks. Relations stay locked to the end of the transaction, as after a
+ * statement. Rows are locked FOR NO KEY UPDATE; which ones in which order is
+ * the callers' business.
+ *
+ * No row is touched twice in one command: row_refresh() is what separates
+ * two writes to the same row.
+ *
+ * This file opens and closes; row_target.c keeps what opening a table for writing
+ * needs; row_scan.c finds and locks, row_write.c writes.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "base/compat.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "row/row_private.h"
+#include "row/row_target.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+
+/* Slots of a table in one call before their descriptor is worth a copy. */
+#define FEW_SLOTS 16
+
+const AttrNumber row_key_columns[MAX_KEYS] = {1, 2, 3};
+
+/*
+ * Tables that row_insert_if_absent() is used on: their unique indexes are
+ * prepared for speculative insertion.
+ */
+static bool
+is_contested(TableId table)
+{
+	switch (table)
+	{
+		case TABLE_USERS:
+		case TABLE_BALANCES:
+		case TABLE_COUPON_POLICIES:
+		case TABLE_COUPONS:
+		case TABLE_PRODUCTS:
+		case TABLE_PRODUCT_OPTIONS:
+		case TABLE_IDEMPOTENCY_KEYS:
+			return true;
+		default:
+			return false;
+	}
+}
+
+void
+row_begin_read(Work *work)
+{
+	memset(work, 0, sizeof(Work));
+	work->caller_context = CurrentMemoryContext;
+	work->estate = CreateExecutorState();
+	work->estate->es_snapshot = GetActiveSnapshot();
+	MemoryContextSwitchTo(work->estate->es_query_cxt);
+}
+
+void
+row_begin_write(Work *work, const char *function)
+{
+	PreventCommandIfReadOnly(function);
+	PreventCommandIfParallelMode(function);
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	row_begin_read(work);
+	work->writing = true;
+	work->estate->es_output_cid = GetCurrentCommandId(true);
+	compat_EvalPlanQualInit(&work->epqstate, work->estate);
+	AfterTriggerBeginQuery();
+}
+
+void
+row_end(Work *work)
+{
+	ListCell   *cell;
+
+	if (work->writing)
+	{
+		row_insert_queued(work);
+		AfterTriggerEndQuery(work->estate);
+	}
+
+	for (int i = 0; i < TABLE_COUNT; i++)
+		if (work->tables[i].result)
+			row_target_close(work->tables[i].result);
+	ExecCloseResultRelations(work->estate);
+	ExecResetTupleTable(work->estate->es_tupleTable, false);
+	for (int i = 0; i < TABLE_COUNT; i++)
+	{
+		foreach(cell, work->tables[i].read_indexes)
+			index_close(lfirst(cell), NoLock);
+		if (work->tables[i].rel)
+			table_close(work->tables[i].rel, NoLock);
+	}
+
+	MemoryContextSwitchTo(work->caller_context);
+	FreeExecutorState(work->estate);
+
+	if (work->writing)
+	{
+		PopActiveSnapshot();
+		CommandCounterIncrement();
+	}
+}
+
+void
+row_refresh(Work *work)
+{
+	Assert(work->writing);
+	CommandCounterIncrement();
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	work->estate->es_snapshot = GetActiveSnapshot();
+	work->estate->es_output_cid = GetCurrentCommandId(true);
+}
+
+/*
+ * Open what bears the table's name once we hold the lock: waiting for it, we
+ * may have let somebody change or replace the table. Asking table_oid() again
+ * proves the columns anew.
+ */
+static void
+open_table(WorkTable *open, TableId table, LOCKMODE mode)
+{
+	for (;;)
+	{
+		Oid			relid = table_oid(table);
+
+		open->rel = try_table_open(relid, mode);
+		if (open->rel != NULL && relid == table_oid(table))
+			break;
+		if (open->rel != NULL)
+			table_close(open->rel, mode);
+	}
+}
+
+WorkTable *
+row_open_for_read(Work *work, TableId table)
+{
+	WorkTable  *open = &work->tables[table];
+
+	if (open->rel == NULL)
+		open_table(open, table, AccessShareLock);
+	return open;
+}
+
+WorkTable *
+row_open_for_write(Work *work, TableId table)
+{
+	WorkTable  *open = &work->tables[table];
+	ResultRelInfo *result;
+
+	Assert(work->writing);
+	if (open->result != NULL)
+		return open;
+
+	/* Having read it does not spare it from change before we write. */
+	if (open->rel == NULL)
+		open_table(open, table, RowExclusiveLock);
+	else
+	{
+		LockRelationOid(RelationGetRelid(open->rel), RowExclusiveLock);
+		(void) table_oid(table);
+	}
+
+	result = makeNode(ResultRelInfo);
+	InitResultRelInfo(result, open->rel, 0, NULL, 0);
+	row_target_open(result, table, is_contested(table));
+	work->estate->es_opened_result_relations =
+		lappend(work->estate->es_opened_result_relations, result);
+	open->result = result;
+	return open;
+}
+
+void
+row_will_write(Work *work, TableId table)
+{
+	(void) row_open_for_write(work, table);
+}
+
+/*
+ * The descriptor for one more slot. A slot pins the relation's own one, and
+ * thousands of pins of one thing are slow; a copy is not pinned.
+ */
+static TupleDesc
+slot_descriptor(WorkTable *open)
+{
+	if (open->slot_count++ < FEW_SLOTS)
+		return RelationGetDescr(open->rel);
+	if (open->copied_desc == NULL)
+		open->copied_desc = CreateTupleDescCopyConstr(RelationGetDescr(open->rel));
+	return open->copied_desc;
+}
+
+Row *
+row_make(Work *work, TableId table, const TupleTableSlotOps *ops)
+{
+	Row		   *row = palloc(sizeof(Row));
+
+	row->work = work;
+	row->table = table;
+	row->slot = ExecAllocTableSlot(&work->estate->es_tupleTable,
+								   slot_descriptor(&work->tables[table]),
+								   ops);
+	row->changed = NULL;
+	return row;
+}
+
+Row *
+row_make_stored(Work *work, TableId table)
+{
+	return row_make(work, table,
+					table_slot_callbacks(work->tables[table].rel));
+}
+
+Datum
+row_datum(Row *row)
+{
+	MemoryContext old = MemoryContextSwitchTo(row->work->caller_context);
+	Relation	rel = row->work->tables[row->table].rel;
+	Datum		datum;
+
+	/*
+	 * Formed anew: a stored tuple may be older than its table's last column,
+	 * whose default only the relation's own descriptor knows.
+	 */
+	slot_getallattrs(row->slot);
+	datum = HeapTupleGetDatum(heap_form_tuple(RelationGetDescr(rel),
+											  row->slot->tts_values,
+											  row->slot->tts_isnull));
+	MemoryContextSwitchTo(old);
+	return datum;
+}

@@ -1,0 +1,242 @@
+/*
+ * row.h
+ *		Find, lock, update, insert one row of a commerce table.
+ *
+ * A Work is one call's access to the tables. It is either reading, with the
+ * caller's snapshot, or writing, with a fresh one.
+ *
+ * Rows live until row_end(); the values read from one are valid so long.
+ */
+#ifndef COMMERCE_ROW_H
+#define COMMERCE_ROW_H
+
+#include "access/xact.h"
+#include "base/tables.h"
+#include "executor/tuptable.h"
+#include "nodes/execnodes.h"
+#include "utils/snapshot.h"
+#include "utils/timestamp.h"
+
+typedef struct WorkTable
+{
+	Relation	rel;			/* NULL: not open */
+	int			slot_count;		/* made in this call */
+	TupleDesc	copied_desc;	/* for the slots after the first few */
+	List	   *read_indexes;	/* opened for scans only */
+	ResultRelInfo *result;		/* NULL: open for reading only */
+	List	   *added_columns;	/* defaults of columns that are not ours */
+	bool		added_known;
+	bool		queues;			/* row_insert() waits for row_end() */
+	List	   *queue;			/* the rows that wait */
+} WorkTable;
+
+typedef struct Work
+{
+	bool		writing;
+	EState	   *estate;
+	EPQState	epqstate;
+	MemoryContext caller_context;
+	WorkTable	tables[TABLE_COUNT];
+} Work;
+
+typedef struct Row
+{
+	Work	   *work;
+	TableId		table;
+	TupleTableSlot *slot;
+	Bitmapset  *changed;		/* columns set since row_change() */
+} Row;
+
+/* A scan of rows by a prefix of an index's columns. */
+typedef struct RowScan RowScan;
+
+/*
+ * Begin a call. Writing raises 25006 in a read-only transaction, naming
+ * function.
+ */
+extern void row_begin_read(Work *work);
+extern void row_begin_write(Work *work, const char *function);
+
+/* End it: fire AFTER triggers, make the changes visible to what follows. */
+extern void row_end(Work *work);
+
+/*
+ * In writing: see what has been committed, and what this call wrote, since.
+ */
+extern void row_refresh(Work *work);
+
+/*
+ * A row of this table is about to be locked: lock the table for that at once,
+ * instead of once to read and once more to write.
+ */
+extern void row_will_write(Work *work, TableId table);
+
+/*
+ * The row with this primary key, or NULL. Keys are Datums of the key columns.
+ *
+ * row_find reads it as the snapshot has it. row_lock waits for whoever holds
+ * it, then locks and returns its latest version; in REPEATABLE READ and above
+ * a row changed or made since the snapshot is 40001 instead. row_get is the
+ * one or the other, as the work is reading or writing.
+ */
+extern Row *row_find(Work *work, TableId table,...);
+extern Row *row_lock(Work *work, TableId table,...);
+extern Row *row_get(Work *work, TableId table,...);
+
+/*
+ * Lock a row that row_find() found, as row_lock() would; it then has its
+ * latest values. False: it is gone or is another one now; row_refresh() and
+ * look again.
+ */
+extern bool row_lock_found(Row *row);
+
+/*
+ * Lock a row that a scan found, unless it has changed since, which is 40001 in
+ * REPEATABLE READ and above. If somebody holds it: wait for them, or else set
+ * *is_busy. False: nothing is locked, and the row is of no use any more.
+ */
+extern bool row_lock_unchanged(Row *row, bool waits, bool *is_busy);
+
+/* The highest row, by the index on exactly these columns, under a prefix. */
+extern Row *row_last(Work *work, TableId table, int column_count,
+					 const AttrNumber *columns, int prefix_count,
+					 const Datum *prefix);
+
+/* All rows under a prefix of the primary key, in its order. */
+extern RowScan *row_scan_begin(Work *work, TableId table, int prefix_count,
+							   const Datum *prefix);
+extern Row *row_scan_next(RowScan *scan);
+
+/*
+ * For who keeps few of many rows: the next one until another is read, unless
+ * it is kept.
+ */
+extern Row *row_scan_peek(RowScan *scan);
+extern Row *row_scan_keep(RowScan *scan);
+
+extern void row_scan_end(RowScan *scan);
+
+/* A new row, NULL in our columns and the default in any other. */
+extern Row *row_new(Work *work, TableId table);
+
+/* A copy of a locked row, to be changed and given to row_update(). */
+extern Row *row_change(Row *locked);
+
+/* Insert it; a duplicate key is the server's own 23505. */
+extern void row_insert(Row *row);
+
+/*
+ * From now on row_insert() only takes down the rows of this table, and row_end()
+ * inserts them together: for who inserts many and reads none of them before.
+ */
+extern void row_queue_inserts(Work *work, TableId table);
+
+/*
+ * Insert it unless a row with the same primary key, or the same values in the
+ * unique index on exactly these columns, is there; wait for anybody who is
+ * inserting one now. False: one is there, committed or our own; in REPEATABLE
+ * READ and above it is then visible too, or 40001 was raised. A duplicate in
+ * any other unique index is 23505. Only for the tables that row.c lists as
+ * contested.
+ */
+extern bool row_insert_if_absent(Row *row);
+extern bool row_insert_if_absent_by(Row *row, int column_count,
+									const AttrNumber *columns);
+
+/* Write changed, which row_change() made from locked. */
+extern void row_update(Row *locked, Row *changed);
+
+/* Delete a locked row. */
+extern void row_delete(Row *locked);
+
+/* The row as a composite Datum in the caller's memory. */
+extern Datum row_datum(Row *row);
+
+/* Columns. A getter must not be used on a NULL. */
+static inline bool
+row_is_null(Row *row, AttrNumber column)
+{
+	bool		isnull;
+
+	(void) slot_getattr(row->slot, column, &isnull);
+	return isnull;
+}
+
+static inline Datum
+row_value(Row *row, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(row->slot, column, &isnull);
+
+	Assert(!isnull);
+	return value;
+}
+
+static inline int64
+row_int64(Row *row, AttrNumber column)
+{
+	return DatumGetInt64(row_value(row, column));
+}
+
+static inline int32
+row_int32(Row *row, AttrNumber column)
+{
+	return DatumGetInt32(row_value(row, column));
+}
+
+static inline TimestampTz
+row_time(Row *row, AttrNumber column)
+{
+	return DatumGetTimestampTz(row_value(row, column));
+}
+
+static inline bool
+row_is(Row *row, AttrNumber column, EnumLabel label)
+{
+	return DatumGetObjectId(row_value(row, column)) == enum_oid(label);
+}
+
+static inline void
+row_set(Row *row, AttrNumber column, Datum value)
+{
+	row->slot->tts_values[column - 1] = value;
+	row->slot->tts_isnull[column - 1] = false;
+	if (row->changed)
+		row->changed = bms_add_member(row->changed,
+									  column - FirstLowInvalidHeapAttributeNumber);
+}
+
+static inline void
+row_set_null(Row *row, AttrNumber column)
+{
+	row_set(row, column, (Datum) 0);
+	row->slot->tts_isnull[column - 1] = true;
+}
+
+static inline void
+row_set_int64(Row *row, AttrNumber column, int64 value)
+{
+	row_set(row, column, Int64GetDatum(value));
+}
+
+static inline void
+row_set_int32(Row *row, AttrNumber column, int32 value)
+{
+	row_set(row, column, Int32GetDatum(value));
+}
+
+static inline void
+row_set_enum(Row *row, AttrNumber column, EnumLabel label)
+{
+	row_set(row, column, ObjectIdGetDatum(enum_oid(label)));
+}
+
+/* now(), the transaction's start. */
+static inline void
+row_set_now(Row *row, AttrNumber column)
+{
+	row_set(row, column,
+			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+}
+
+#endif							/* COMMERCE_ROW_H */

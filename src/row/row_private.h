@@ -1,0 +1,43 @@
+/*
+ * row_private.h
+ *		What row.c, row_scan.c and row_write.c share.
+ */
+#ifndef COMMERCE_ROW_PRIVATE_H
+#define COMMERCE_ROW_PRIVATE_H
+
+#include "base/compat.h"
+#include "row/row.h"
+
+#define MAX_KEYS 3
+
+/* A primary key is always the first columns. */
+extern const AttrNumber row_key_columns[MAX_KEYS];
+
+/* The table, open and locked for the purpose. */
+extern WorkTable *row_open_for_read(Work *work, TableId table);
+extern WorkTable *row_open_for_write(Work *work, TableId table);
+
+/* A new, empty row of an open table. */
+extern Row *row_make(Work *work, TableId table, const TupleTableSlotOps *ops);
+
+/* The same, for a scan to fill. */
+extern Row *row_make_stored(Work *work, TableId table);
+
+/* Insert the rows that wait for it. */
+extern void row_insert_queued(Work *work);
+
+/*
+ * Is this an index that proves that there is one row for each value of
+ * exactly these columns, and that finds it? A DBA's own indexes may have the
+ * same columns and yet be partial, deferrable, descending or no B-tree.
+ */
+extern bool row_index_fits(Relation index, int column_count,
+						   const AttrNumber *columns);
+
+/* Raise 55000: no index fits. */
+pg_noreturn extern void row_lacks_index(Relation rel);
+
+/* Raise 40001. */
+pg_noreturn extern void row_serialization_failure(void);
+
+#endif							/* COMMERCE_ROW_PRIVATE_H */

@@ -1,0 +1,25 @@
+/*
+ * row_target.h
+ *		A table's indexes and CHECKs, prepared for writing once a session.
+ */
+#ifndef COMMERCE_ROW_TARGET_H
+#define COMMERCE_ROW_TARGET_H
+
+#include "base/tables.h"
+#include "nodes/execnodes.h"
+
+/*
+ * Open the indexes of a table that is open and locked for writing, as
+ * ExecOpenIndices() does, and set up its CHECKs. Speculative: for
+ * row_insert_if_absent() too; always the same for one table.
+ */
+extern void row_target_open(ResultRelInfo *result, TableId table,
+							bool speculative);
+
+/* Close the indexes. They stay locked to the end of the transaction. */
+extern void row_target_close(ResultRelInfo *result);
+
+/* Called once, by _PG_init. */
+extern void row_target_init(void);
+
+#endif							/* COMMERCE_ROW_TARGET_H */

@@ -1,0 +1,377 @@
+/*
+ * row_write.c
+ *		Insert, update and delete rows; row.c says by which rules.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "base/compat.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
+#include "row/row_private.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+
+/* The default of a column that is not ours. */
+typedef struct AddedColumn
+{
+	AttrNumber	column;
+	ExprState  *value;
+} AddedColumn;
+
+/* Look up, once a call, the defaults of columns that somebody added. */
+static void
+prepare_added_columns(Work *work, WorkTable *open, TableId table)
+{
+	TupleDesc	desc = RelationGetDescr(open->rel);
+
+	for (int i = table_column_count(table); i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		AddedColumn *added;
+		Expr	   *expr;
+
+		if (att->attisdropped || att->attgenerated)
+			continue;
+		expr = (Expr *) build_column_default(open->rel, i + 1);
+		if (expr == NULL)
+			continue;
+		added = palloc(sizeof(AddedColumn));
+		added->column = i + 1;
+		added->value = ExecInitExpr(expression_planner(expr), NULL);
+		open->added_columns = lappend(open->added_columns, added);
+	}
+	open->added_known = true;
+}
+
+Row *
+row_new(Work *work, TableId table)
+{
+	WorkTable  *open = row_open_for_write(work, table);
+	Row		   *row = row_make(work, table, &TTSOpsVirtual);
+	ListCell   *cell;
+
+	ExecClearTuple(row->slot);
+	memset(row->slot->tts_isnull, true,
+		   row->slot->tts_tupleDescriptor->natts * sizeof(bool));
+
+	if (!open->added_known)
+		prepare_added_columns(work, open, table);
+	foreach(cell, open->added_columns)
+	{
+		AddedColumn *added = lfirst(cell);
+
+		row->slot->tts_values[added->column - 1] =
+			ExecEvalExpr(added->value,
+						 GetPerTupleExprContext(work->estate),
+						 &row->slot->tts_isnull[added->column - 1]);
+	}
+	ExecStoreVirtualTuple(row->slot);
+	return row;
+}
+
+Row *
+row_change(Row *locked)
+{
+	Row		   *row = row_make(locked->work, locked->table, &TTSOpsVirtual);
+	int			natts = row->slot->tts_tupleDescriptor->natts;
+
+	slot_getallattrs(locked->slot);
+	ExecClearTuple(row->slot);
+	memcpy(row->slot->tts_values, locked->slot->tts_values,
+		   natts * sizeof(Datum));
+	memcpy(row->slot->tts_isnull, locked->slot->tts_isnull,
+		   natts * sizeof(bool));
+	ExecStoreVirtualTuple(row->slot);
+
+	/* UPDATE OF triggers ask for the columns; nobody else does. */
+	if (locked->work->tables[locked->table].rel->trigdesc != NULL)
+		row->changed = bms_make_singleton(0);
+	return row;
+}
+
+/* Purchases are all or nothing: a trigger may fail, but not leave rows out. */
+static void
+suppressed(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("a trigger on table \"%s\" suppressed a row",
+					RelationGetRelationName(rel)),
+			 errhint("Raise an error in the trigger to refuse the whole call.")));
+}
+
+static void
+check_written(Row *row)
+{
+	if (!ItemPointerIsValid(&row->slot->tts_tid))
+		suppressed(row->work->tables[row->table].rel);
+}
+
+static void
+insert_one(Row *row)
+{
+	Work	   *work = row->work;
+	ResultRelInfo *result = work->tables[row->table].result;
+
+	compat_forget_generated(result);
+	ExecSimpleRelationInsert(result, work->estate, row->slot);
+	check_written(row);
+}
+
+void
+row_insert(Row *row)
+{
+	WorkTable  *open = &row->work->tables[row->table];
+
+	if (open->queues)
+		open->queue = lappend(open->queue, row);
+	else
+		insert_one(row);
+}
+
+void
+row_queue_inserts(Work *work, TableId table)
+{
+	work->tables[table].queues = true;
+}
+
+/* What a new row must pass before it is written. */
+static void
+check_new(ResultRelInfo *result, EState *estate, TupleTableSlot *slot)
+{
+	TupleConstr *constraints = RelationGetDescr(result->ri_RelationDesc)->constr;
+
+	compat_forget_generated(result);
+	if (constraints && constraints->has_generated_stored)
+		ExecComputeStoredGenerated(result, estate, slot, CMD_INSERT);
+	if (constraints)
+		ExecConstraints(result, slot, estate);
+}
+
+/* Insert rows of one table: in fewer WAL records than one by one. */
+static void
+insert_together(ResultRelInfo *result, EState *estate, List *rows)
+{
+	int			count = list_length(rows);
+	TupleTableSlot **slots = palloc(count * sizeof(TupleTableSlot *));
+
+	for (int i = 0; i < count; i++)
+	{
+		slots[i] = ((Row *) list_nth(rows, i))->slot;
+		check_new(result, estate, slots[i]);
+	}
+	table_multi_insert(result->ri_RelationDesc, slots, count,
+					   GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < count; i++)
+	{
+		List	   *recheck = NIL;
+
+		if (result->ri_NumIndices > 0)
+			recheck = compat_ExecInsertIndexTuples(result, slots[i], estate,
+												   false, false, NULL, NIL,
+												   false);
+		ExecARInsertTriggers(estate, result, slots[i], recheck, NULL);
+		list_free(recheck);
+		ResetPerTupleExprContext(estate);
+	}
+	pfree(slots);
+}
+
+/* A BEFORE trigger may look at the rows before its own: they must be there. */
+void
+row_insert_queued(Work *work)
+{
+	ListCell   *cell;
+
+	for (int i = 0; i < TABLE_COUNT; i++)
+	{
+		WorkTable  *open = &work->tables[i];
+		TriggerDesc *triggers;
+
+		if (open->queue == NIL)
+			continue;
+		triggers = open->result->ri_TrigDesc;
+		if (triggers == NULL || !triggers->trig_insert_before_row)
+			insert_together(open->result, work->estate, open->queue);
+		else
+			foreach(cell, open->queue)
+				insert_one(lfirst(cell));
+	}
+}
+
+void
+row_update(Row *locked, Row *changed)
+{
+	Work	   *work = locked->work;
+	ResultRelInfo *result = work->tables[locked->table].result;
+
+	compat_forget_generated(result);
+	if (changed->changed)
+		compat_set_changed_columns(work->estate, result,
+								   bms_del_member(changed->changed, 0));
+	ExecSimpleRelationUpdate(result, work->estate, &work->epqstate,
+							 locked->slot, changed->slot);
+	check_written(changed);
+}
+
+/* A trigger may have kept the row, as it was or as a later version. */
+static bool
+is_deleted(Row *locked)
+{
+	Relation	rel = locked->work->tables[locked->table].rel;
+	Row		   *left = row_make_stored(locked->work, locked->table);
+	HeapTupleHeader header;
+	bool		deleted;
+
+	if (!table_tuple_fetch_row_version(rel, &locked->slot->tts_tid,
+									   SnapshotAny, left->slot))
+		return true;
+	header = ExecFetchSlotHeapTuple(left->slot, true, NULL)->t_data;
+	deleted = (header->t_infomask & HEAP_XMAX_INVALID) == 0 &&
+		!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) &&
+		ItemPointerEquals(&header->t_ctid, &locked->slot->tts_tid);
+	ExecClearTuple(left->slot);
+	return deleted;
+}
+
+void
+row_delete(Row *locked)
+{
+	Work	   *work = locked->work;
+	ResultRelInfo *result = work->tables[locked->table].result;
+
+	ExecSimpleRelationDelete(result, work->estate, &work->epqstate,
+							 locked->slot);
+	if (result->ri_TrigDesc && result->ri_TrigDesc->trig_delete_before_row &&
+		!is_deleted(locked))
+		suppressed(result->ri_RelationDesc);
+}
+
+/*
+ * In REPEATABLE READ and above, doing nothing for a row that the snapshot
+ * cannot see would be an answer from the future.
+ */
+static void
+check_conflict_visible(Row *row, ItemPointer tid)
+{
+	Work	   *work = row->work;
+	Relation	rel = work->tables[row->table].rel;
+	Row		   *other;
+	bool		isnull;
+	TransactionId xmin;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+
+	other = row_make_stored(work, row->table);
+	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, other->slot))
+		elog(ERROR, "could not fetch the conflicting row");
+	xmin = DatumGetTransactionId(slot_getsysattr(other->slot,
+												 MinTransactionIdAttributeNumber,
+												 &isnull));
+	if (!table_tuple_satisfies_snapshot(rel, other->slot, GetActiveSnapshot()) &&
+		!TransactionIdIsCurrentTransactionId(xmin))
+		row_serialization_failure();
+	ExecClearTuple(other->slot);
+}
+
+/* Put the row in speculatively until it is in or another one is there. */
+static bool
+insert_speculatively(Row *row, List *arbiters, List **recheck)
+{
+	Work	   *work = row->work;
+	ResultRelInfo *result = work->tables[row->table].result;
+	Relation	rel = result->ri_RelationDesc;
+
+	for (;;)
+	{
+		ItemPointerData conflict;
+		ItemPointerData invalid;
+		bool		conflicted = false;
+		uint32		token;
+
+		CHECK_FOR_INTERRUPTS();
+		ItemPointerSetInvalid(&invalid);
+		if (!compat_ExecCheckIndexConstraints(result, row->slot, work->estate,
+											  &conflict, &invalid,
+											  arbiters))
+		{
+			check_conflict_visible(row, &conflict);
+			return false;
+		}
+
+		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+		table_tuple_insert_speculative(rel, row->slot,
+									   GetCurrentCommandId(true), 0, NULL,
+									   token);
+		*recheck = compat_ExecInsertIndexTuples(result, row->slot,
+												work->estate, false, true,
+												&conflicted, arbiters, false);
+		table_tuple_complete_speculative(rel, row->slot, token, !conflicted);
+		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+		if (!conflicted)
+			return true;
+		list_free(*recheck);
+	}
+}
+
+/*
+ * All indexes that hold these columns unique: while REINDEX CONCURRENTLY is
+ * at work there are two, and the one not yet valid must not complain first.
+ */
+static List *
+find_arbiters(ResultRelInfo *result, int column_count,
+			  const AttrNumber *columns)
+{
+	List	   *arbiters = NIL;
+
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		Relation	index = result->ri_IndexRelationDescs[i];
+
+		if (row_index_fits(index, column_count, columns))
+			arbiters = lappend_oid(arbiters, RelationGetRelid(index));
+	}
+	if (arbiters == NIL)
+		row_lacks_index(result->ri_RelationDesc);
+	return arbiters;
+}
+
+bool
+row_insert_if_absent_by(Row *row, int column_count, const AttrNumber *columns)
+{
+	Work	   *work = row->work;
+	ResultRelInfo *result = work->tables[row->table].result;
+	List	   *arbiters = find_arbiters(result, column_count, columns);
+	List	   *recheck = NIL;
+
+	if (result->ri_TrigDesc && result->ri_TrigDesc->trig_insert_before_row &&
+		!ExecBRInsertTriggers(work->estate, result, row->slot))
+	{
+		ItemPointerSetInvalid(&row->slot->tts_tid);
+		check_written(row);
+	}
+	check_new(result, work->estate, row->slot);
+
+	if (!insert_speculatively(row, arbiters, &recheck))
+		return false;
+
+	ExecARInsertTriggers(work->estate, result, row->slot, recheck, NULL);
+	list_free(recheck);
+	return true;
+}
+
+bool
+row_insert_if_absent(Row *row)
+{
+	return row_insert_if_absent_by(row, table_key_count(row->table),
+								   row_key_columns);
+}

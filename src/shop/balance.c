@@ -1,0 +1,263 @@
+/*
+ * balance.c
+ *		Balances and their history.
+ *
+ * Each movement locks the user's row in balances, so that entry_no is gapless
+ * and balance_after continues the last one. A balance's row proves its user.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/args.h"
+#include "base/money.h"
+#include "shop/balance.h"
+#include "shop/catalogue.h"
+#include "shop/idempotency.h"
+#include "utils/timestamp.h"
+
+int64		balance_max_charge_amount;
+
+Refusal *
+balance_not_found(int64 user_id)
+{
+	return refusal_int64(refusal_new(BALANCE_ACCOUNT_NOT_FOUND,
+									 "user " INT64_FORMAT " has no balance account",
+									 user_id),
+						 "user_id", user_id);
+}
+
+Refusal *
+balance_check(Row *balance, int64 amount)
+{
+	int64		user_id = row_int64(balance, BALANCES_USER_ID);
+	int64		available = row_int64(balance, BALANCES_BALANCE);
+	Refusal    *refusal;
+
+	if (amount <= available)
+		return NULL;
+	refusal = refusal_new(INSUFFICIENT_BALANCE,
+						  "insufficient balance of user " INT64_FORMAT ": " INT64_FORMAT " requested, " INT64_FORMAT " available",
+						  user_id, amount, available);
+	refusal_int64(refusal, "user_id", user_id);
+	refusal_int64(refusal, "requested", amount);
+	return refusal_int64(refusal, "available", available);
+}
+
+Refusal *
+balance_check_room(Row *balance, int64 amount)
+{
+	int64		user_id = row_int64(balance, BALANCES_USER_ID);
+	int64		after;
+
+	if (!pg_add_s64_overflow(row_int64(balance, BALANCES_BALANCE), amount,
+							 &after))
+		return NULL;
+	return refusal_int64(refusal_new(BALANCE_LIMIT_EXCEEDED,
+									 "balance of user " INT64_FORMAT " would exceed its limit",
+									 user_id),
+						 "user_id", user_id);
+}
+
+Row *
+balance_record(Row *changed, EnumLabel type, int64 amount, int64 order_id)
+{
+	int64		after = row_int64(changed, BALANCES_BALANCE) + amount;
+	int64		entry_no = row_int64(changed, BALANCES_ENTRY_COUNT) + 1;
+	Row		   *entry = row_new(changed->work, TABLE_BALANCE_HISTORY);
+
+	Assert(after >= 0 && amount != 0);
+	row_set_int64(changed, BALANCES_BALANCE, after);
+	row_set_int64(changed, BALANCES_ENTRY_COUNT, entry_no);
+	row_set_now(changed, BALANCES_UPDATED_AT);
+
+	row_set(entry, BALANCE_HISTORY_USER_ID,
+			row_value(changed, BALANCES_USER_ID));
+	row_set_int64(entry, BALANCE_HISTORY_ENTRY_NO, entry_no);
+	row_set_enum(entry, BALANCE_HISTORY_TYPE, type);
+	row_set_int64(entry, BALANCE_HISTORY_AMOUNT, amount);
+	row_set_int64(entry, BALANCE_HISTORY_BALANCE_AFTER, after);
+	if (order_id != NO_ORDER)
+		row_set_int64(entry, BALANCE_HISTORY_ORDER_ID, order_id);
+	row_set_now(entry, BALANCE_HISTORY_CREATED_AT);
+	row_insert(entry);
+	return entry;
+}
+
+Row *
+balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
+{
+	Row		   *changed = row_change(balance);
+	Row		   *entry = balance_record(changed, type, amount, order_id);
+
+	row_update(balance, changed);
+	return entry;
+}
+
+/* Open the user's account with nothing in it, unless somebody just did. */
+static Refusal *
+open_account(Work *work, int64 user_id)
+{
+	Refusal    *refusal = catalogue_check_user(work, user_id);
+	Row		   *row;
+
+	if (refusal)
+		return refusal;
+	row = row_new(work, TABLE_BALANCES);
+	row_set_int64(row, BALANCES_USER_ID, user_id);
+	row_set_int64(row, BALANCES_BALANCE, 0);
+	row_set_int64(row, BALANCES_ENTRY_COUNT, 0);
+	row_set_now(row, BALANCES_UPDATED_AT);
+	row_insert_if_absent(row);
+	row_refresh(work);
+	return NULL;
+}
+
+/*
+ * Claim the key for the balance's next entry; if it was used before, *entry
+ * becomes the entry made then.
+ */
+static Refusal *
+claim_entry(Row *balance, int64 amount, const Idempotency *scope, Row **entry)
+{
+	int64		entry_no = row_int64(balance, BALANCES_ENTRY_COUNT) + 1;
+	StringInfoData arguments;
+	Refusal    *refusal;
+	bool		replay;
+
+	initStringInfo(&arguments);
+	appendStringInfo(&arguments, INT64_FORMAT, amount);
+	refusal = idempotency_claim(balance->work, scope, &arguments, &entry_no,
+								&replay);
+	*entry = NULL;
+	if (refusal || !replay)
+		return refusal;
+
+	*entry = row_find(balance->work, TABLE_BALANCE_HISTORY,
+					  Int64GetDatum(scope->user_id), Int64GetDatum(entry_no));
+	if (*entry == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("balance entry " INT64_FORMAT " of user " INT64_FORMAT " is missing",
+						entry_no, scope->user_id)));
+	return NULL;
+}
+
+static Refusal *
+charge(Work *work, int64 amount, const Idempotency *scope, Row **entry)
+{
+	int64		user_id = scope->user_id;
+	Row		   *balance;
+	Refusal    *refusal;
+
+	while ((balance = row_lock(work, TABLE_BALANCES,
+							   Int64GetDatum(user_id))) == NULL)
+	{
+		refusal = open_account(work, user_id);
+		if (refusal)
+			return refusal;
+	}
+
+	refusal = claim_entry(balance, amount, scope, entry);
+	if (refusal || *entry)
+		return refusal;
+
+	refusal = balance_check_room(balance, amount);
+	if (refusal)
+		return refusal;
+	*entry = balance_move(balance, ENTRY_CHARGE, amount, NO_ORDER);
+	return NULL;
+}
+
+static Refusal *
+use(Work *work, int64 amount, const Idempotency *scope, Row **entry)
+{
+	Row		   *balance = row_lock(work, TABLE_BALANCES,
+								   Int64GetDatum(scope->user_id));
+	Refusal    *refusal;
+
+	if (balance == NULL)
+		return balance_not_found(scope->user_id);
+
+	refusal = claim_entry(balance, amount, scope, entry);
+	if (refusal || *entry)
+		return refusal;
+
+	refusal = balance_check(balance, amount);
+	if (refusal)
+		return refusal;
+	*entry = balance_move(balance, ENTRY_USE, -amount, NO_ORDER);
+	return NULL;
+}
+
+PG_FUNCTION_INFO_V1(commerce_charge_balance);
+
+/* Add to a balance: flow chart 1, charge. */
+Datum
+commerce_charge_balance(PG_FUNCTION_ARGS)
+{
+	Idempotency scope = {.function = "charge_balance"};
+	int64		amount;
+	Work		work;
+	Row		   *entry = NULL;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "user_id", "amount");
+	scope.user_id = PG_GETARG_INT64(0);
+	amount = PG_GETARG_INT64(1);
+	refusal_check(money_check_amount(amount, balance_max_charge_amount));
+	scope.key = args_idempotency_key(fcinfo, 2);
+
+	row_begin_write(&work, "charge_balance()");
+	refusal_check(charge(&work, amount, &scope, &entry));
+	result = row_datum(entry);
+	row_end(&work);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(commerce_use_balance);
+
+/* Take from a balance: flow chart 1, use. */
+Datum
+commerce_use_balance(PG_FUNCTION_ARGS)
+{
+	Idempotency scope = {.function = "use_balance"};
+	int64		amount;
+	Work		work;
+	Row		   *entry = NULL;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "user_id", "amount");
+	scope.user_id = PG_GETARG_INT64(0);
+	amount = PG_GETARG_INT64(1);
+	refusal_check(money_check_amount(amount, PG_INT64_MAX));
+	scope.key = args_idempotency_key(fcinfo, 2);
+
+	row_begin_write(&work, "use_balance()");
+	refusal_check(use(&work, amount, &scope, &entry));
+	result = row_datum(entry);
+	row_end(&work);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(commerce_get_balance);
+
+/* Read a balance: README, Balance. */
+Datum
+commerce_get_balance(PG_FUNCTION_ARGS)
+{
+	int64		user_id;
+	int64		balance;
+	Work		work;
+	Row		   *row;
+
+	ARGS_NO_NULLS(fcinfo, "user_id");
+	user_id = PG_GETARG_INT64(0);
+
+	row_begin_read(&work);
+	row = row_find(&work, TABLE_BALANCES, Int64GetDatum(user_id));
+	if (row == NULL)
+		refusal_raise(balance_not_found(user_id));
+	balance = row_int64(row, BALANCES_BALANCE);
+	row_end(&work);
+	PG_RETURN_INT64(balance);
+}

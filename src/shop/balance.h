@@ -1,0 +1,41 @@
+/*
+ * balance.h
+ *		Balances and their history.
+ */
+#ifndef COMMERCE_BALANCE_H
+#define COMMERCE_BALANCE_H
+
+#include "base/refusal.h"
+#include "row/row.h"
+
+/* The setting commerce.max_charge_amount, minor currency units. */
+extern int64 balance_max_charge_amount;
+
+/* No order behind an entry. */
+#define NO_ORDER INT64CONST(0)
+
+/* Refuses with BALANCE_ACCOUNT_NOT_FOUND. */
+extern Refusal *balance_not_found(int64 user_id);
+
+/* Refuses with INSUFFICIENT_BALANCE when amount is more than the balance. */
+extern Refusal *balance_check(Row *balance, int64 amount);
+
+/* Refuses with BALANCE_LIMIT_EXCEEDED when amount more would pass 2^63-1. */
+extern Refusal *balance_check_room(Row *balance, int64 amount);
+
+/*
+ * Add the signed amount to a locked balance and record it. The caller has
+ * checked that the result is from 0 to 2^63-1 and that amount is not 0.
+ * Returns the history's row.
+ */
+extern Row *balance_move(Row *balance, EnumLabel type, int64 amount,
+						 int64 order_id);
+
+/*
+ * The same for one of several movements: changed is the balance as row_change()
+ * copied it, which the caller writes when it has recorded all of them.
+ */
+extern Row *balance_record(Row *changed, EnumLabel type, int64 amount,
+						   int64 order_id);
+
+#endif							/* COMMERCE_BALANCE_H */

@@ -1,0 +1,286 @@
+/*
+ * catalogue.c
+ *		Users, products, options, their prices and stock.
+ *
+ * Nothing here deletes, so that a parent once seen stays: children need no
+ * lock on it.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "base/args.h"
+#include "counter/counter.h"
+#include "funcapi.h"
+#include "shop/catalogue.h"
+#include "shop/idempotency.h"
+#include "shop/stock.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#define FIRST_STOCK_REASON "initial"
+
+int64
+catalogue_insert(Row *row, AttrNumber key_column, SequenceId sequence,
+				 NullableDatum given)
+{
+	int64		id;
+
+	if (!given.isnull)
+	{
+		id = DatumGetInt64(given.value);
+		row_set_int64(row, key_column, id);
+		row_insert(row);
+		sequence_pass(sequence, id);
+		return id;
+	}
+
+	do
+	{
+		id = sequence_next(sequence);
+		row_set_int64(row, key_column, id);
+	} while (!row_insert_if_absent(row));
+	return id;
+}
+
+Refusal *
+catalogue_check_user(Work *work, int64 user_id)
+{
+	if (row_find(work, TABLE_USERS, Int64GetDatum(user_id)) != NULL)
+		return NULL;
+	return refusal_int64(refusal_new(USER_NOT_FOUND,
+									 "user " INT64_FORMAT " not found",
+									 user_id),
+						 "user_id", user_id);
+}
+
+Refusal *
+catalogue_option_not_found(int64 option_id)
+{
+	return refusal_int64(refusal_new(PRODUCT_OPTION_NOT_FOUND,
+									 "product option " INT64_FORMAT " not found",
+									 option_id),
+						 "option_id", option_id);
+}
+
+PG_FUNCTION_INFO_V1(commerce_create_user);
+
+/* Add a user: USER of the flow chart. */
+Datum
+commerce_create_user(PG_FUNCTION_ARGS)
+{
+	text	   *name;
+	Work		work;
+	Row		   *row;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "name");
+	name = args_name(fcinfo, 0, "name");
+
+	row_begin_write(&work, "create_user()");
+	row = row_new(&work, TABLE_USERS);
+	row_set(row, USERS_NAME, PointerGetDatum(name));
+	row_set_now(row, USERS_CREATED_AT);
+	catalogue_insert(row, USERS_USER_ID, SEQUENCE_USER_ID,
+					 fcinfo->args[1]);
+	result = row_datum(row);
+	row_end(&work);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(commerce_create_product);
+
+/* Add a product: PRODUCT of the flow chart. */
+Datum
+commerce_create_product(PG_FUNCTION_ARGS)
+{
+	text	   *name;
+	Work		work;
+	Row		   *row;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "name");
+	name = args_name(fcinfo, 0, "name");
+
+	row_begin_write(&work, "create_product()");
+	row = row_new(&work, TABLE_PRODUCTS);
+	row_set(row, PRODUCTS_NAME, PointerGetDatum(name));
+	row_set_now(row, PRODUCTS_CREATED_AT);
+	catalogue_insert(row, PRODUCTS_PRODUCT_ID, SEQUENCE_PRODUCT_ID,
+					 fcinfo->args[1]);
+	result = row_datum(row);
+	row_end(&work);
+	return result;
+}
+
+static void
+record_adjustment(Work *work, int64 option_id, int64 quantity, text *reason)
+{
+	Row		   *row = row_new(work, TABLE_STOCK_ADJUSTMENTS);
+
+	row_set_int64(row, STOCK_ADJUSTMENTS_ADJUSTMENT_ID,
+				  sequence_next(SEQUENCE_ADJUSTMENT_ID));
+	row_set_int64(row, STOCK_ADJUSTMENTS_OPTION_ID, option_id);
+	row_set_int64(row, STOCK_ADJUSTMENTS_QUANTITY, quantity);
+	row_set(row, STOCK_ADJUSTMENTS_REASON, PointerGetDatum(reason));
+	row_set_now(row, STOCK_ADJUSTMENTS_CREATED_AT);
+	row_insert(row);
+}
+
+static Refusal *
+check_product(Work *work, int64 product_id)
+{
+	if (row_find(work, TABLE_PRODUCTS, Int64GetDatum(product_id)) != NULL)
+		return NULL;
+	return refusal_int64(refusal_new(PRODUCT_NOT_FOUND,
+									 "product " INT64_FORMAT " not found",
+									 product_id),
+						 "product_id", product_id);
+}
+
+PG_FUNCTION_INFO_V1(commerce_create_product_option);
+
+/* Add what can be bought: PRODUCT_OPTION of the flow chart. */
+Datum
+commerce_create_product_option(PG_FUNCTION_ARGS)
+{
+	int64		product_id;
+	text	   *name;
+	int64		price;
+	int64		stock;
+	int64		option_id;
+	Work		work;
+	Row		   *row;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "product_id", "name", "price", "stock");
+	product_id = PG_GETARG_INT64(0);
+	name = args_name(fcinfo, 1, "name");
+	price = args_int64_min(fcinfo, 2, "price", 0);
+	stock = args_int64_min(fcinfo, 3, "stock", 0);
+
+	row_begin_write(&work, "create_product_option()");
+	refusal_check(check_product(&work, product_id));
+	row = row_new(&work, TABLE_PRODUCT_OPTIONS);
+	row_set_int64(row, PRODUCT_OPTIONS_PRODUCT_ID, product_id);
+	row_set(row, PRODUCT_OPTIONS_NAME, PointerGetDatum(name));
+	row_set_int64(row, PRODUCT_OPTIONS_PRICE, price);
+	row_set_now(row, PRODUCT_OPTIONS_CREATED_AT);
+	option_id = catalogue_insert(row, PRODUCT_OPTIONS_OPTION_ID,
+								 SEQUENCE_OPTION_ID, fcinfo->args[4]);
+	counter_create(&work, TABLE_STOCK_SLOTS, option_id, stock);
+	if (stock > 0)
+		record_adjustment(&work, option_id, stock,
+						  cstring_to_text(FIRST_STOCK_REASON));
+	result = row_datum(row);
+	row_end(&work);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(commerce_set_price);
+
+/* Set the price that later orders pay: README, Catalogue. */
+Datum
+commerce_set_price(PG_FUNCTION_ARGS)
+{
+	int64		option_id;
+	int64		price;
+	Work		work;
+	Row		   *row;
+	Row		   *changed;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "option_id", "price");
+	option_id = PG_GETARG_INT64(0);
+	price = args_int64_min(fcinfo, 1, "price", 0);
+
+	row_begin_write(&work, "set_price()");
+	row = row_lock(&work, TABLE_PRODUCT_OPTIONS, Int64GetDatum(option_id));
+	if (row == NULL)
+		refusal_raise(catalogue_option_not_found(option_id));
+	changed = row_change(row);
+	row_set_int64(changed, PRODUCT_OPTIONS_PRICE, price);
+	row_update(row, changed);
+	result = row_datum(changed);
+	row_end(&work);
+	return result;
+}
+
+static Refusal *
+adjust_stock(Work *work, int64 option_id, int64 quantity, text *reason,
+			 const Idempotency *scope, Row **option)
+{
+	StringInfoData arguments;
+	Refusal    *refusal;
+	bool		replay;
+
+	initStringInfo(&arguments);
+	appendStringInfo(&arguments, INT64_FORMAT "," INT64_FORMAT ",%s",
+					 option_id, quantity, text_to_cstring(reason));
+	refusal = idempotency_claim(work, scope, &arguments, &option_id, &replay);
+	if (refusal)
+		return refusal;
+
+	*option = row_find(work, TABLE_PRODUCT_OPTIONS, Int64GetDatum(option_id));
+	if (*option == NULL)
+		return catalogue_option_not_found(option_id);
+	if (replay)
+		return NULL;
+
+	refusal = stock_move(work, option_id, quantity);
+	if (refusal)
+		return refusal;
+	record_adjustment(work, option_id, quantity, reason);
+	row_refresh(work);
+	return NULL;
+}
+
+/* A row of the view stock. */
+static Datum
+stock_datum(FunctionCallInfo fcinfo, Work *work, Row *option)
+{
+	TupleDesc	desc;
+	int64		option_id = row_int64(option, PRODUCT_OPTIONS_OPTION_ID);
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+	MemoryContext old;
+	Datum		result;
+
+	values[0] = Int64GetDatum(option_id);
+	values[1] = row_value(option, PRODUCT_OPTIONS_PRODUCT_ID);
+	values[2] = Int64GetDatum(counter_available(work, TABLE_STOCK_SLOTS,
+												option_id));
+
+	old = MemoryContextSwitchTo(work->caller_context);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != lengthof(values))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("view \"commerce.stock\" is not as the extension made it")));
+	result = HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values,
+											   nulls));
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(commerce_adjust_stock);
+
+/* Move an option's stock and record why: README, Catalogue. */
+Datum
+commerce_adjust_stock(PG_FUNCTION_ARGS)
+{
+	Idempotency scope = {.function = "adjust_stock", .user_id = NO_USER};
+	Work		work;
+	Row		   *option = NULL;
+	Datum		result;
+
+	ARGS_NO_NULLS(fcinfo, "option_id", "quantity", "reason");
+	scope.key = args_idempotency_key(fcinfo, 3);
+
+	row_begin_write(&work, "adjust_stock()");
+	refusal_check(adjust_stock(&work, PG_GETARG_INT64(0), PG_GETARG_INT64(1),
+							   PG_GETARG_TEXT_PP(2), &scope, &option));
+	result = stock_datum(fcinfo, &work, option);
+	row_end(&work);
+	return result;
+}

@@ -1,0 +1,25 @@
+/*
+ * catalogue.h
+ *		Users, products, options, their prices and stock.
+ */
+#ifndef COMMERCE_CATALOGUE_H
+#define COMMERCE_CATALOGUE_H
+
+#include "base/refusal.h"
+#include "row/row.h"
+
+/*
+ * Insert row under the given id, or, if that is NULL, under a generated one
+ * that nobody has; returns the id. An explicit id that exists is 23505.
+ * key_column is the row's only unique column.
+ */
+extern int64 catalogue_insert(Row *row, AttrNumber key_column,
+							  SequenceId sequence, NullableDatum given);
+
+/* Refuses with USER_NOT_FOUND. Users are never deleted: no lock needed. */
+extern Refusal *catalogue_check_user(Work *work, int64 user_id);
+
+/* PRODUCT_OPTION_NOT_FOUND, for whoever looked and did not find it. */
+extern Refusal *catalogue_option_not_found(int64 option_id);
+
+#endif							/* COMMERCE_CATALOGUE_H */

@@ -1,0 +1,52 @@
+/*
+ * idempotency.h
+ *		Once only.
+ */
+#ifndef COMMERCE_IDEMPOTENCY_H
+#define COMMERCE_IDEMPOTENCY_H
+
+#include "base/refusal.h"
+#include "lib/stringinfo.h"
+#include "row/row.h"
+
+/* The user_id of functions whose scope has no user. */
+#define NO_USER INT64CONST(0)
+
+typedef struct Idempotency
+{
+	const char *function;		/* SQL name, as the scope has it */
+	int64		user_id;
+	text	   *key;
+} Idempotency;
+
+/*
+ * Claim the key for the object with this id, which the caller is about to
+ * make; arguments is a text equal for equal calls. Waits for anybody who is
+ * using the key now. *replay true: the key was used for the same arguments,
+ * and *object_id becomes the id of what was made then. Refuses with
+ * IDEMPOTENCY_KEY_CONFLICT when the arguments were others. A NULL key is
+ * always new.
+ */
+extern Refusal *idempotency_claim(Work *work, const Idempotency *scope,
+								  const StringInfo arguments,
+								  int64 *object_id, bool *replay);
+
+/*
+ * The parts of it, for who claims keys long before it knows what will come of
+ * them. Reserve the key for these arguments and this object: false if it was
+ * used, *digest and *object_id then become what for. A reserved key that is
+ * used for other arguments gets their digest; one that is not used is
+ * forgotten.
+ */
+extern bytea *idempotency_digest(const StringInfo arguments);
+extern bool idempotency_same(bytea *digest, bytea *other);
+extern bool idempotency_reserve(Work *work, const Idempotency *scope,
+								bytea **digest, int64 *object_id);
+extern void idempotency_set_digest(Work *work, const Idempotency *scope,
+								   bytea *digest);
+extern void idempotency_forget(Work *work, const Idempotency *scope);
+
+/* IDEMPOTENCY_KEY_CONFLICT, for who found that the arguments were others. */
+extern Refusal *idempotency_conflict(const Idempotency *scope);
+
+#endif							/* COMMERCE_IDEMPOTENCY_H */

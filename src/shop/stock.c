@@ -1,0 +1,131 @@
+/*
+ * stock.c
+ *		Stock of options: enough for an order? Move it.
+ *
+ * The counters are in stock_slots; counter.c has their rules.
+ */
+#include "postgres.h"
+
+#include "shop/stock.h"
+
+/* Add one short option to the refusal, which the first one makes. */
+static void
+add_shortage(Refusal **refusal, int64 option_id, uint64 requested,
+			 int64 available)
+{
+	if (*refusal == NULL)
+	{
+		*refusal = refusal_new(INSUFFICIENT_STOCK,
+							   "insufficient stock of product option " INT64_FORMAT,
+							   option_id);
+		refusal_begin_list(*refusal, "shortages");
+	}
+	refusal_list_option(*refusal, option_id, requested, available);
+}
+
+Refusal *
+stock_check(const OrderItems *items, const int64 *available)
+{
+	Refusal    *refusal = NULL;
+
+	for (int i = 0; i < items->count; i++)
+		if (items->by_line[i].quantity > available[i])
+			add_shortage(&refusal, items->by_line[i].option_id,
+						 items->by_line[i].quantity, available[i]);
+	if (refusal)
+		refusal_end_list(refusal);
+	return refusal;
+}
+
+bool
+stock_peek(Work *work, const OrderItems *items, CounterHold *holds)
+{
+	bool		suffices = true;
+
+	for (int i = 0; i < items->count; i++)
+	{
+		const OrderItem *item = &items->by_line[items->by_option[i]];
+
+		if (!counter_look(work, TABLE_STOCK_SLOTS, item->option_id,
+						  item->quantity, &holds[i]))
+			suffices = false;
+	}
+	return suffices;
+}
+
+Refusal *
+stock_hold(Work *work, const OrderItems *items, CounterHold *holds)
+{
+	int64	   *available = palloc(items->count * sizeof(int64));
+
+	for (int i = 0; i < items->count; i++)
+	{
+		int			line = items->by_option[i];
+
+		counter_hold_looked(work, TABLE_STOCK_SLOTS,
+							items->by_line[line].option_id, &holds[i],
+							&available[line]);
+	}
+	return stock_check(items, available);
+}
+
+Refusal *
+stock_look(Work *work, const OrderItems *items)
+{
+	int64	   *available = palloc(items->count * sizeof(int64));
+
+	row_refresh(work);
+	for (int i = 0; i < items->count; i++)
+		available[i] = counter_available(work, TABLE_STOCK_SLOTS,
+										 items->by_line[i].option_id);
+	return stock_check(items, available);
+}
+
+static Refusal *
+take(Work *work, int64 option_id, uint64 quantity)
+{
+	Refusal    *refusal = NULL;
+	CounterHold hold;
+	int64		available;
+
+	/* The lowest bigint has no opposite; nobody has that much. */
+	if (counter_hold(work, TABLE_STOCK_SLOTS, option_id,
+					 Min(quantity, PG_INT64_MAX), &hold, &available) &&
+		quantity <= PG_INT64_MAX)
+	{
+		counter_take(&hold);
+		return NULL;
+	}
+	add_shortage(&refusal, option_id, quantity, available);
+	refusal_end_list(refusal);
+	return refusal;
+}
+
+static Refusal *
+out_of_range(int64 option_id)
+{
+	return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
+									 "stock of product option " INT64_FORMAT " is out of range",
+									 option_id),
+						 "option_id", option_id);
+}
+
+Refusal *
+stock_give_back(Work *work, const StockUnits *units, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (!counter_give_back(work, TABLE_STOCK_SLOTS, units[i].option_id,
+							   units[i].quantity))
+			return out_of_range(units[i].option_id);
+	return NULL;
+}
+
+Refusal *
+stock_move(Work *work, int64 option_id, int64 quantity)
+{
+	if (quantity < 0)
+		return take(work, option_id, -(uint64) quantity);
+	if (counter_give(work, TABLE_STOCK_SLOTS, option_id, quantity))
+		return NULL;
+	return out_of_range(option_id);
+}

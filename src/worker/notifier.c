@@ -1,0 +1,183 @@
+/*
+ * notifier.c
+ *		The background worker of one database: notify, look, sweep.
+ *
+ * It notifies channel commerce_outbox in the place of the transactions of its
+ * database: notify/notify.c says how they leave that to it.
+ *
+ * Waking a listener costs more than an order does. So the notifier rests
+ * commerce.notify_interval for every commit it notified of: of orders that come
+ * one by one it notifies at once, in a rush less and less often, when those
+ * who work on the outbox need no waking anyway. How seldom at last goes by how
+ * long notifying takes, and so by how many listen.
+ *
+ * The count of commits can miss an event: COMMIT PREPARED calls nothing of
+ * ours, and a crash may come between a commit and its count. So every second,
+ * and when it starts, the notifier looks whether any event is due, and notifies
+ * if so. Where outbox_claim.c has to be thrifty, that may take
+ * LOOK_EVERYWHERE_MS.
+ *
+ * Between its notifications it also expires orders: sweep.c.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/tables.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "notify/databases.h"
+#include "notify/notify.h"
+#include "pgstat.h"
+#include "shop/outbox.h"
+#include "storage/ipc.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+#include "worker/notifier.h"
+#include "worker/process.h"
+#include "worker/sweep.h"
+
+#define LOOK_EVERY_MS			1000
+
+/* In a rush: rest so many times as long as notifying took, but at most so long. */
+#define REST_RATIO				100
+#define MIN_RUSH_REST_MS		32
+#define MAX_RUSH_REST_MS		1000
+
+int			notifier_interval;
+
+static uint32 wait_event;
+
+PGDLLEXPORT void commerce_notifier_main(Datum main_arg);
+
+/*
+ * May this notifier go on? Not if unwanted, or in the way of DROP DATABASE. In
+ * a transaction of its own, so that nothing it waits for later has the lock.
+ */
+static bool
+may_stay(void)
+{
+	bool		stays;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	stays = databases_has(get_database_name(MyDatabaseId)) &&
+		databases_try_lock(MyDatabaseId);
+	CommitTransactionCommand();
+	return stays;
+}
+
+/*
+ * Is any event due? One that waits behind a dead one of its order counts too.
+ * While somebody alters or drops the outbox there is none.
+ */
+static bool
+is_anything_due(void)
+{
+	bool		is_due;
+
+	if (!OidIsValid(get_extension_oid("commerce", true)) ||
+		!ConditionalLockRelationOid(table_oid(TABLE_OUTBOX), AccessShareLock))
+		return false;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	is_due = outbox_has_due();
+	PopActiveSnapshot();
+	return is_due;
+}
+
+/*
+ * One transaction: notify, if asked for, or if looking shows that an event is
+ * due. Its commit need not be flushed: it only carries a hint. Returns whether
+ * it notified, and how long that took.
+ */
+static bool
+notify_or_look(bool looks, bool is_asked, double *took_ms)
+{
+	bool		notifies = is_asked;
+	instr_time	began;
+	instr_time	took;
+
+	SetCurrentStatementStartTimestamp();
+	pgstat_report_activity(STATE_RUNNING,
+						   looks ? "looking for due events" : "notifying");
+	StartTransactionCommand();
+	if (looks && !notifies)
+		notifies = notify_enabled && is_anything_due();
+	if (notifies)
+		notify_channel();
+
+	INSTR_TIME_SET_CURRENT(began);
+	CommitTransactionCommand();
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, began);
+	*took_ms = INSTR_TIME_GET_MILLISEC(took);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return notifies;
+}
+
+/* How long to rest after notifying of that many commits, which took so long. */
+static int64
+rest_ms(uint32 commits, double took_ms)
+{
+	int64		rest = (int64) notifier_interval * Max(commits, 1);
+	int64		most = (int64) (took_ms * REST_RATIO);
+
+	most = Max(MIN_RUSH_REST_MS, Min(most, MAX_RUSH_REST_MS));
+	return Max(notifier_interval, Min(rest, most));
+}
+
+static void
+serve(void)
+{
+	int64		look_at = clock_ms();
+	int64		notify_at = look_at;	/* not before */
+	int64		sweep_at = look_at;
+
+	for (;;)
+	{
+		int64		wake_at;
+		bool		looks = clock_ms() >= look_at;
+		uint32		commits = 0;
+		double		took_ms;
+
+		if (looks && !may_stay())
+			proc_exit(0);
+		if (clock_ms() >= notify_at)
+		{
+			commits = notify_take_pending();
+			if ((looks || commits > 0) &&
+				notify_or_look(looks, commits > 0, &took_ms))
+				notify_at = clock_ms() + rest_ms(commits, took_ms);
+		}
+		if (looks)
+		{
+			pgstat_report_stat(true);
+			look_at = clock_ms() + LOOK_EVERY_MS;
+		}
+
+		if (clock_ms() >= sweep_at)
+		{
+			int64		rest = sweep_batch();
+
+			sweep_at = clock_ms() + rest;
+		}
+
+		wake_at = Min(look_at, sweep_at);
+		if (notify_has_pending())
+			wake_at = Min(wake_at, notify_at);
+		process_sleep(wake_at - clock_ms(), wait_event);
+	}
+}
+
+void
+commerce_notifier_main(Datum main_arg)
+{
+	process_begin(DatumGetObjectId(main_arg));
+	SetConfigOption("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	wait_event = compat_wait_event("CommerceNotifierMain");
+	if (notify_serve())
+		serve();
+	proc_exit(0);
+}
