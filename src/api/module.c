@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "api/settings.h"
+#include "base/entry.h"
 #include "base/tables.h"
 #include "fmgr.h"
 #include "notify/notify.h"
@@ -19,6 +20,7 @@ void
 _PG_init(void)
 {
 	settings_init();
+	entry_init();
 	tables_init();
 	row_target_init();
 	notify_init();

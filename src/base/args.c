@@ -18,17 +18,6 @@
 #define FINITE_YEARS		200000
 
 void
-args_no_nulls(FunctionCallInfo fcinfo, const char *const *names, int count)
-{
-	Assert(count <= PG_NARGS());
-	for (int i = 0; i < count; i++)
-		if (names[i] != NULL && PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s must not be null", names[i])));
-}
-
-void
 args_invalid(const char *name, const char *must)
 {
 	ereport(ERROR,
@@ -76,7 +65,7 @@ args_name(FunctionCallInfo fcinfo, int n, const char *name)
 text *
 args_reason(FunctionCallInfo fcinfo, int n)
 {
-	if (PG_ARGISNULL(n))
+	if (args_is_null(fcinfo, n))
 		return NULL;
 	return bounded_text(fcinfo, n, "reason", MAX_REASON_CHARACTERS);
 }
@@ -84,7 +73,7 @@ args_reason(FunctionCallInfo fcinfo, int n)
 text *
 args_idempotency_key(FunctionCallInfo fcinfo, int n)
 {
-	if (PG_ARGISNULL(n))
+	if (args_is_null(fcinfo, n))
 		return NULL;
 	return bounded_text(fcinfo, n, "idempotency_key", MAX_KEY_CHARACTERS);
 }

@@ -2,7 +2,7 @@
  * args.h
  *		Reading the arguments of an entry point.
  *
- * First args_no_nulls() for what must not be NULL (22004), then one reader per
+ * First entry_check() for what must not be NULL (22004), then one reader per
  * argument, each raising 22023 and naming the argument when it is out of its
  * bounds.
  */
@@ -13,18 +13,12 @@
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
-/*
- * Raise 22004 for the first NULL among the named arguments, which are
- * fcinfo's in order; a NULL name marks one that may be NULL.
- */
-extern void args_no_nulls(FunctionCallInfo fcinfo, const char *const *names,
-						  int count);
-
-#define ARGS_NO_NULLS(fcinfo, ...) \
-	do { \
-		static const char *const names_[] = {__VA_ARGS__}; \
-		args_no_nulls(fcinfo, names_, lengthof(names_)); \
-	} while (0)
+/* NULL, or not there: an older script declares fewer arguments. */
+static inline bool
+args_is_null(FunctionCallInfo fcinfo, int n)
+{
+	return n >= PG_NARGS() || PG_ARGISNULL(n);
+}
 
 /* Raise 22023: "name must ...". */
 pg_noreturn extern void args_invalid(const char *name, const char *must);

@@ -18,17 +18,10 @@ typedef struct Remainder
 Refusal *
 money_check_amount(int64 amount, int64 maximum)
 {
-	Refusal    *refusal;
-
 	if (amount >= 1 && amount <= maximum)
 		return NULL;
-	refusal = refusal_new(INVALID_AMOUNT, "invalid amount: " INT64_FORMAT,
-						  amount);
-	refusal_int64(refusal, "amount", amount);
-	refusal_int64(refusal, "min", 1);
-	if (maximum != PG_INT64_MAX)
-		refusal_int64(refusal, "max", maximum);
-	return refusal;
+	return refuse_invalid_amount(amount, 1,
+								 maximum == PG_INT64_MAX ? 0 : maximum);
 }
 
 int64

@@ -1,9 +1,8 @@
 /*
  * refusal.c
- *		The refusal codes, and raising one.
+ *		Refusals: values until the SQL boundary.
  *
- * The message is for people, the detail for programs: one JSON object with
- * the ids and figures that README lists for the code.
+ * The message is for people, the DETAIL for programs: one JSON object.
  */
 #include "postgres.h"
 
@@ -16,69 +15,223 @@
 #include "utils/json.h"
 #include "utils/numeric.h"
 
-static const int sqlstates[] = {
-	[USER_NOT_FOUND] = MAKE_SQLSTATE('S', 'C', '0', '0', '1'),
-	[PRODUCT_NOT_FOUND] = MAKE_SQLSTATE('S', 'C', '0', '0', '2'),
-	[PRODUCT_OPTION_NOT_FOUND] = MAKE_SQLSTATE('S', 'C', '0', '0', '3'),
-	[ORDER_NOT_FOUND] = MAKE_SQLSTATE('S', 'C', '0', '0', '4'),
-	[COUPON_POLICY_NOT_FOUND] = MAKE_SQLSTATE('S', 'C', '0', '0', '5'),
-	[COUPON_NOT_FOUND] = MAKE_SQLSTATE('S', 'C', '0', '0', '6'),
-	[EVENT_NOT_FOUND] = MAKE_SQLSTATE('S', 'C', '0', '0', '7'),
+/* The kinds of values, as refusals.def has them. */
+typedef enum ValueKind
+{
+	KIND_none,
+	KIND_number,
+	KIND_optional,
+	KIND_text,
+	KIND_instant,
+	KIND_options,
+	KIND_said,
+	KIND_counted
+} ValueKind;
 
-	[INVALID_AMOUNT] = MAKE_SQLSTATE('S', 'C', '1', '0', '1'),
-	[BALANCE_ACCOUNT_NOT_FOUND] = MAKE_SQLSTATE('S', 'C', '1', '0', '2'),
-	[INSUFFICIENT_BALANCE] = MAKE_SQLSTATE('S', 'C', '1', '0', '3'),
-	[BALANCE_LIMIT_EXCEEDED] = MAKE_SQLSTATE('S', 'C', '1', '0', '4'),
+typedef struct RefusalDef
+{
+	const char *sqlstate;
+	const char *message;
+	struct
+	{
+		ValueKind	kind;
+		const char *key;
+	}			values[REFUSAL_MAX_VALUES];
+} RefusalDef;
 
-	[COUPON_ISSUE_NOT_STARTED] = MAKE_SQLSTATE('S', 'C', '2', '0', '1'),
-	[COUPON_ISSUE_ENDED] = MAKE_SQLSTATE('S', 'C', '2', '0', '2'),
-	[COUPON_SOLD_OUT] = MAKE_SQLSTATE('S', 'C', '2', '0', '3'),
-	[COUPON_ALREADY_ISSUED] = MAKE_SQLSTATE('S', 'C', '2', '0', '4'),
-	[COUPON_ALREADY_USED] = MAKE_SQLSTATE('S', 'C', '2', '1', '1'),
-	[COUPON_EXPIRED] = MAKE_SQLSTATE('S', 'C', '2', '1', '2'),
-	[COUPON_MIN_ORDER_NOT_MET] = MAKE_SQLSTATE('S', 'C', '2', '1', '3'),
-	[COUPON_REVOKED] = MAKE_SQLSTATE('S', 'C', '2', '1', '4'),
-
-	[INSUFFICIENT_STOCK] = MAKE_SQLSTATE('S', 'C', '3', '0', '1'),
-	[INVALID_ORDER_ITEMS] = MAKE_SQLSTATE('S', 'C', '3', '0', '2'),
-	[ORDER_STATE_CONFLICT] = MAKE_SQLSTATE('S', 'C', '3', '0', '3'),
-	[REFUND_QUANTITY_EXCEEDED] = MAKE_SQLSTATE('S', 'C', '3', '0', '4'),
-	[ORDER_EXPIRED] = MAKE_SQLSTATE('S', 'C', '3', '0', '5'),
-
-	[IDEMPOTENCY_KEY_CONFLICT] = MAKE_SQLSTATE('S', 'C', '4', '0', '1'),
-
-	[EVENT_LEASE_LOST] = MAKE_SQLSTATE('S', 'C', '5', '0', '1'),
-	[EVENT_STATE_CONFLICT] = MAKE_SQLSTATE('S', 'C', '5', '0', '2'),
-
-	[AMOUNT_OUT_OF_RANGE] = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-	[NULL_ARGUMENT] = ERRCODE_NULL_VALUE_NOT_ALLOWED,
-	[INVALID_ARGUMENT] = ERRCODE_INVALID_PARAMETER_VALUE,
+static const RefusalDef refusal_defs[REFUSAL_COUNT] = {
+#define REFUSAL1(code, name, sqlstate, message, k1, v1) \
+	{sqlstate, message, {{KIND_##k1, #v1}}},
+#define REFUSAL2(code, name, sqlstate, message, k1, v1, k2, v2) \
+	{sqlstate, message, {{KIND_##k1, #v1}, {KIND_##k2, #v2}}},
+#define REFUSAL3(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3) \
+	{sqlstate, message, {{KIND_##k1, #v1}, {KIND_##k2, #v2}, \
+						 {KIND_##k3, #v3}}},
+#define REFUSAL4(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3, k4, v4) \
+	{sqlstate, message, {{KIND_##k1, #v1}, {KIND_##k2, #v2}, \
+						 {KIND_##k3, #v3}, {KIND_##k4, #v4}}},
+#include "base/refusals.def"
+#undef REFUSAL1
+#undef REFUSAL2
+#undef REFUSAL3
+#undef REFUSAL4
 };
 
+/* ---- making one ---- */
+
+#define number_datum(value)		Int64GetDatum(value)
+#define optional_datum(value)	Int64GetDatum(value)
+#define text_datum(value)		CStringGetDatum(value)
+#define instant_datum(value)	TimestampTzGetDatum(value)
+#define options_datum(value)	PointerGetDatum(value)
+#define said_datum(value)		CStringGetDatum(value)
+#define counted_datum(value)	Int64GetDatum(value)
+
+static Refusal *
+new_refusal(RefusalCode code, Datum v1, Datum v2, Datum v3, Datum v4)
+{
+	Refusal    *refusal = palloc(sizeof(Refusal));
+
+	refusal->code = code;
+	refusal->values[0] = v1;
+	refusal->values[1] = v2;
+	refusal->values[2] = v3;
+	refusal->values[3] = v4;
+	return refusal;
+}
+
+#define REFUSAL1(code, name, sqlstate, message, k1, v1) \
+Refusal * \
+refuse_##name(RefusalValue_##k1 v1) \
+{ \
+	return new_refusal(REFUSAL_##code, k1##_datum(v1), 0, 0, 0); \
+}
+#define REFUSAL2(code, name, sqlstate, message, k1, v1, k2, v2) \
+Refusal * \
+refuse_##name(RefusalValue_##k1 v1, RefusalValue_##k2 v2) \
+{ \
+	return new_refusal(REFUSAL_##code, k1##_datum(v1), k2##_datum(v2), 0, 0); \
+}
+#define REFUSAL3(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3) \
+Refusal * \
+refuse_##name(RefusalValue_##k1 v1, RefusalValue_##k2 v2, \
+			  RefusalValue_##k3 v3) \
+{ \
+	return new_refusal(REFUSAL_##code, k1##_datum(v1), k2##_datum(v2), \
+					   k3##_datum(v3), 0); \
+}
+#define REFUSAL4(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3, k4, v4) \
+Refusal * \
+refuse_##name(RefusalValue_##k1 v1, RefusalValue_##k2 v2, \
+			  RefusalValue_##k3 v3, RefusalValue_##k4 v4) \
+{ \
+	return new_refusal(REFUSAL_##code, k1##_datum(v1), k2##_datum(v2), \
+					   k3##_datum(v3), k4##_datum(v4)); \
+}
+#include "base/refusals.def"
+#undef REFUSAL1
+#undef REFUSAL2
+#undef REFUSAL3
+#undef REFUSAL4
+
+void
+refusal_add_option(RefusalOptions **options, int room, int64 option_id,
+				   uint64 requested, int64 available)
+{
+	RefusalOption *option;
+
+	if (*options == NULL)
+	{
+		*options = palloc(sizeof(RefusalOptions));
+		(*options)->count = 0;
+		(*options)->options = palloc(room * sizeof(RefusalOption));
+	}
+	Assert((*options)->count < room);
+	option = &(*options)->options[(*options)->count++];
+	option->option_id = option_id;
+	option->requested = requested;
+	option->available = available;
+}
+
+/* ---- the message ---- */
+
+/* ISO 8601 in UTC, whatever the session's settings. */
+static char *
+instant_text(Datum value)
+{
+	char	   *buffer = palloc(MAXDATELEN + 1);
+	int			utc = 0;
+
+	JsonEncodeDateTime(buffer, value, TIMESTAMPTZOID, &utc);
+	return buffer;
+}
+
 static void
-push_string(Refusal *refusal, JsonbIteratorToken token, const char *string)
+append_value(StringInfo message, ValueKind kind, Datum value)
+{
+	switch (kind)
+	{
+		case KIND_number:
+		case KIND_optional:
+		case KIND_counted:
+			appendStringInfo(message, INT64_FORMAT, DatumGetInt64(value));
+			break;
+		case KIND_text:
+		case KIND_said:
+			appendStringInfoString(message, DatumGetCString(value));
+			break;
+		case KIND_instant:
+			appendStringInfoString(message, instant_text(value));
+			break;
+		case KIND_options:
+			appendStringInfo(message, INT64_FORMAT,
+							 ((const RefusalOptions *) DatumGetPointer(value))->options[0].option_id);
+			break;
+		case KIND_none:
+			break;
+	}
+}
+
+/* Append the value whose key begins here; returns its length. */
+static int
+append_key(StringInfo message, const Refusal *refusal, const char *key)
+{
+	const RefusalDef *def = &refusal_defs[refusal->code];
+	int			length = strcspn(key, "}");
+
+	for (int i = 0; i < REFUSAL_MAX_VALUES; i++)
+		if (def->values[i].kind != KIND_none &&
+			strncmp(def->values[i].key, key, length) == 0 &&
+			def->values[i].key[length] == '\0')
+			append_value(message, def->values[i].kind, refusal->values[i]);
+	return length;
+}
+
+char *
+refusal_message(const Refusal *refusal)
+{
+	const char *at = refusal_defs[refusal->code].message;
+	StringInfoData message;
+
+	initStringInfo(&message);
+	while (*at != '\0')
+	{
+		int			literal = strcspn(at, "{");
+
+		appendBinaryStringInfo(&message, at, literal);
+		at += literal;
+		if (*at == '{')
+			at += append_key(&message, refusal, at + 1) + 2;
+	}
+	return message.data;
+}
+
+/* ---- the DETAIL ---- */
+
+static void
+push_text(JsonbParseState **state, JsonbIteratorToken token, const char *text)
 {
 	JsonbValue	value;
 
 	value.type = jbvString;
-	value.val.string.val = pstrdup(string);
-	value.val.string.len = strlen(string);
-	pushJsonbValue(&refusal->detail, token, &value);
+	value.val.string.val = unconstify(char *, text);
+	value.val.string.len = strlen(text);
+	pushJsonbValue(state, token, &value);
 }
 
 static void
-push_int64(Refusal *refusal, int64 number)
+push_number(JsonbParseState **state, int64 number)
 {
 	JsonbValue	value;
 
 	value.type = jbvNumeric;
 	value.val.numeric = int64_to_numeric(number);
-	pushJsonbValue(&refusal->detail, WJB_VALUE, &value);
+	pushJsonbValue(state, WJB_VALUE, &value);
 }
 
 /* Up to 2^63, the opposite of the lowest bigint, which is no bigint. */
 static void
-push_uint64(Refusal *refusal, uint64 number)
+push_requested(JsonbParseState **state, uint64 number)
 {
 	JsonbValue	value;
 
@@ -88,110 +241,106 @@ push_uint64(Refusal *refusal, uint64 number)
 											CStringGetDatum(psprintf(UINT64_FORMAT, number)),
 											ObjectIdGetDatum(InvalidOid),
 											Int32GetDatum(-1)));
-	pushJsonbValue(&refusal->detail, WJB_VALUE, &value);
+	pushJsonbValue(state, WJB_VALUE, &value);
 }
 
-Refusal *
-refusal_new(RefusalCode code, const char *format,...)
+static void
+push_options(JsonbParseState **state, const RefusalOptions *options)
 {
-	Refusal    *refusal = palloc(sizeof(Refusal));
-	StringInfoData message;
-
-	initStringInfo(&message);
-	for (;;)
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < options->count; i++)
 	{
-		va_list		args;
-		int			needed;
+		const RefusalOption *option = &options->options[i];
 
-		va_start(args, format);
-		needed = appendStringInfoVA(&message, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&message, needed);
+		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+		push_text(state, WJB_KEY, "option_id");
+		push_number(state, option->option_id);
+		push_text(state, WJB_KEY, "requested");
+		push_requested(state, option->requested);
+		push_text(state, WJB_KEY, "available");
+		push_number(state, option->available);
+		pushJsonbValue(state, WJB_END_OBJECT, NULL);
 	}
-
-	refusal->code = code;
-	refusal->message = message.data;
-	refusal->detail = NULL;
-	pushJsonbValue(&refusal->detail, WJB_BEGIN_OBJECT, NULL);
-	return refusal;
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
 }
 
-Refusal *
-refusal_int64(Refusal *refusal, const char *key, int64 value)
+/* Push the key and its value. */
+static void
+push_field(JsonbParseState **state, ValueKind kind, const char *key,
+		   Datum value)
 {
-	push_string(refusal, WJB_KEY, key);
-	push_int64(refusal, value);
-	return refusal;
+	push_text(state, WJB_KEY, key);
+	switch (kind)
+	{
+		case KIND_number:
+		case KIND_optional:
+			push_number(state, DatumGetInt64(value));
+			break;
+		case KIND_text:
+			push_text(state, WJB_VALUE, DatumGetCString(value));
+			break;
+		case KIND_instant:
+			push_text(state, WJB_VALUE, instant_text(value));
+			break;
+		case KIND_options:
+			push_options(state, (const RefusalOptions *) DatumGetPointer(value));
+			break;
+		case KIND_said:
+		case KIND_counted:
+		case KIND_none:
+			break;
+	}
 }
 
-Refusal *
-refusal_text(Refusal *refusal, const char *key, const char *value)
+/* Does the DETAIL have it? */
+static bool
+is_in_detail(ValueKind kind, Datum value)
 {
-	push_string(refusal, WJB_KEY, key);
-	push_string(refusal, WJB_VALUE, value);
-	return refusal;
+	switch (kind)
+	{
+		case KIND_none:
+		case KIND_said:
+		case KIND_counted:
+			return false;
+		case KIND_optional:
+			return DatumGetInt64(value) != 0;
+		default:
+			return true;
+	}
 }
 
-/* ISO 8601 in UTC, whatever the session's settings. */
-Refusal *
-refusal_time(Refusal *refusal, const char *key, TimestampTz value)
+Jsonb *
+refusal_detail(const Refusal *refusal)
 {
-	char		buffer[MAXDATELEN + 1];
-	int			utc = 0;
+	const RefusalDef *def = &refusal_defs[refusal->code];
+	JsonbParseState *state = NULL;
 
-	JsonEncodeDateTime(buffer, TimestampTzGetDatum(value), TIMESTAMPTZOID,
-					   &utc);
-	return refusal_text(refusal, key, buffer);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < REFUSAL_MAX_VALUES; i++)
+		if (is_in_detail(def->values[i].kind, refusal->values[i]))
+			push_field(&state, def->values[i].kind, def->values[i].key,
+					   refusal->values[i]);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-void
-refusal_begin_list(Refusal *refusal, const char *key)
-{
-	push_string(refusal, WJB_KEY, key);
-	pushJsonbValue(&refusal->detail, WJB_BEGIN_ARRAY, NULL);
-}
-
-void
-refusal_list_option(Refusal *refusal, int64 option_id, uint64 requested,
-					int64 available)
-{
-	pushJsonbValue(&refusal->detail, WJB_BEGIN_OBJECT, NULL);
-	refusal_int64(refusal, "option_id", option_id);
-	push_string(refusal, WJB_KEY, "requested");
-	push_uint64(refusal, requested);
-	refusal_int64(refusal, "available", available);
-	pushJsonbValue(&refusal->detail, WJB_END_OBJECT, NULL);
-}
-
-void
-refusal_end_list(Refusal *refusal)
-{
-	pushJsonbValue(&refusal->detail, WJB_END_ARRAY, NULL);
-}
+/* ---- the SQL boundary ---- */
 
 const char *
 refusal_sqlstate(const Refusal *refusal)
 {
-	return unpack_sql_state(sqlstates[refusal->code]);
-}
-
-Jsonb *
-refusal_detail(Refusal *refusal)
-{
-	return JsonbValueToJsonb(pushJsonbValue(&refusal->detail, WJB_END_OBJECT,
-											NULL));
+	return refusal_defs[refusal->code].sqlstate;
 }
 
 void
-refusal_raise(Refusal *refusal)
+refusal_raise(const Refusal *refusal)
 {
+	const char *sqlstate = refusal_sqlstate(refusal);
 	Jsonb	   *detail = refusal_detail(refusal);
 
 	ereport(ERROR,
-			(errcode(sqlstates[refusal->code]),
-			 errmsg_internal("%s", refusal->message),
+			(errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
+								   sqlstate[3], sqlstate[4])),
+			 errmsg_internal("%s", refusal_message(refusal)),
 			 errdetail_internal("%s", JsonbToCString(NULL, &detail->root,
 													 VARSIZE(detail)))));
 }

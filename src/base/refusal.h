@@ -1,9 +1,10 @@
 /*
  * refusal.h
- *		The refusal codes, and raising one.
+ *		Refusals: values until the SQL boundary.
  *
- * A refusal is a value until the SQL boundary: domain functions return a
- * Refusal, NULL meaning "go on", and only an entry point raises it.
+ * A domain function returns a Refusal, NULL meaning "go on"; only an entry
+ * point raises it, or place_orders() reports it in a row. refusals.def lists
+ * them all.
  */
 #ifndef COMMERCE_REFUSAL_H
 #define COMMERCE_REFUSAL_H
@@ -12,82 +13,93 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
-/* In the order of README; refusal.c gives each its SQLSTATE. */
+/* Most values that one refusal tells. */
+#define REFUSAL_MAX_VALUES	4
+
 typedef enum RefusalCode
 {
-	/* something is not there */
-	USER_NOT_FOUND,
-	PRODUCT_NOT_FOUND,
-	PRODUCT_OPTION_NOT_FOUND,
-	ORDER_NOT_FOUND,
-	COUPON_POLICY_NOT_FOUND,
-	COUPON_NOT_FOUND,
-	EVENT_NOT_FOUND,
-	/* balance */
-	INVALID_AMOUNT,
-	BALANCE_ACCOUNT_NOT_FOUND,
-	INSUFFICIENT_BALANCE,
-	BALANCE_LIMIT_EXCEEDED,
-	/* coupon */
-	COUPON_ISSUE_NOT_STARTED,
-	COUPON_ISSUE_ENDED,
-	COUPON_SOLD_OUT,
-	COUPON_ALREADY_ISSUED,
-	COUPON_ALREADY_USED,
-	COUPON_EXPIRED,
-	COUPON_MIN_ORDER_NOT_MET,
-	COUPON_REVOKED,
-	/* order */
-	INSUFFICIENT_STOCK,
-	INVALID_ORDER_ITEMS,
-	ORDER_STATE_CONFLICT,
-	REFUND_QUANTITY_EXCEEDED,
-	ORDER_EXPIRED,
-	/* idempotency */
-	IDEMPOTENCY_KEY_CONFLICT,
-	/* outbox */
-	EVENT_LEASE_LOST,
-	EVENT_STATE_CONFLICT,
-	/* the server's own 22003, and of place_orders' requests 22004, 22023 */
-	AMOUNT_OUT_OF_RANGE,
-	NULL_ARGUMENT,
-	INVALID_ARGUMENT
+#define REFUSAL1(code, ...) REFUSAL_##code,
+#define REFUSAL2(code, ...) REFUSAL_##code,
+#define REFUSAL3(code, ...) REFUSAL_##code,
+#define REFUSAL4(code, ...) REFUSAL_##code,
+#include "base/refusals.def"
+#undef REFUSAL1
+#undef REFUSAL2
+#undef REFUSAL3
+#undef REFUSAL4
+	REFUSAL_COUNT
 } RefusalCode;
 
+/* Message and DETAIL are made when they are asked for. */
 typedef struct Refusal
 {
 	RefusalCode code;
-	char	   *message;
-	JsonbParseState *detail;	/* an object still open */
+	Datum		values[REFUSAL_MAX_VALUES];
 } Refusal;
 
-/* A new refusal with an empty detail. */
-extern Refusal *refusal_new(RefusalCode code, const char *format,...)
-			pg_attribute_printf(2, 3);
+/* Options of which there is less than was requested. */
+typedef struct RefusalOption
+{
+	int64		option_id;
+	uint64		requested;		/* up to 2^63, which is no bigint */
+	int64		available;
+} RefusalOption;
 
-/* Add one field to the detail; returns the refusal, so that calls nest. */
-extern Refusal *refusal_int64(Refusal *refusal, const char *key, int64 value);
-extern Refusal *refusal_text(Refusal *refusal, const char *key,
-							 const char *value);
-extern Refusal *refusal_time(Refusal *refusal, const char *key,
-							 TimestampTz value);
+typedef struct RefusalOptions
+{
+	int			count;
+	RefusalOption *options;
+} RefusalOptions;
 
-/* A list of {option_id, requested, available}: begin, add each, end. */
-extern void refusal_begin_list(Refusal *refusal, const char *key);
-extern void refusal_list_option(Refusal *refusal, int64 option_id,
-								uint64 requested, int64 available);
-extern void refusal_end_list(Refusal *refusal);
+/* The C types of the kinds of values. */
+typedef int64 RefusalValue_number;
+typedef int64 RefusalValue_optional;
+typedef const char *RefusalValue_text;
+typedef TimestampTz RefusalValue_instant;
+typedef const RefusalOptions *RefusalValue_options;
+typedef const char *RefusalValue_said;
+typedef int64 RefusalValue_counted;
 
-/* For who returns it instead of raising it; the detail is then complete. */
+/*
+ * refuse_user_not_found(user_id) and so on: a new refusal. What its values
+ * point to must live as long as it does.
+ */
+#define REFUSAL1(code, name, sqlstate, message, k1, v1) \
+	extern Refusal *refuse_##name(RefusalValue_##k1 v1);
+#define REFUSAL2(code, name, sqlstate, message, k1, v1, k2, v2) \
+	extern Refusal *refuse_##name(RefusalValue_##k1 v1, \
+								  RefusalValue_##k2 v2);
+#define REFUSAL3(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3) \
+	extern Refusal *refuse_##name(RefusalValue_##k1 v1, \
+								  RefusalValue_##k2 v2, \
+								  RefusalValue_##k3 v3);
+#define REFUSAL4(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3, k4, v4) \
+	extern Refusal *refuse_##name(RefusalValue_##k1 v1, \
+								  RefusalValue_##k2 v2, \
+								  RefusalValue_##k3 v3, \
+								  RefusalValue_##k4 v4);
+#include "base/refusals.def"
+#undef REFUSAL1
+#undef REFUSAL2
+#undef REFUSAL3
+#undef REFUSAL4
+
+/* Add one to *options, which the first one makes, with room for so many. */
+extern void refusal_add_option(RefusalOptions **options, int room,
+							   int64 option_id, uint64 requested,
+							   int64 available);
+
+/* For a caller that returns it instead of raising it. */
 extern const char *refusal_sqlstate(const Refusal *refusal);
-extern Jsonb *refusal_detail(Refusal *refusal);
+extern char *refusal_message(const Refusal *refusal);
+extern Jsonb *refusal_detail(const Refusal *refusal);
 
 /* ereport it with its SQLSTATE, message and DETAIL. */
-pg_noreturn extern void refusal_raise(Refusal *refusal);
+pg_noreturn extern void refusal_raise(const Refusal *refusal);
 
 /* Raise unless NULL: what an entry point does with a decision. */
 static inline void
-refusal_check(Refusal *refusal)
+refusal_check(const Refusal *refusal)
 {
 	if (unlikely(refusal != NULL))
 		refusal_raise(refusal);

@@ -1,197 +1,125 @@
 /*
  * tables.c
- *		Which relation, column, sequence and enum value is which.
+ *		Which relation, column, sequence and enum label is which.
  *
- * Columns are known by position, and looking a table up proves that each
- * stands where it should with the type it should have: a renamed or dropped
- * column is an error, never a wrong value. Columns that somebody added behind
- * ours are no concern of this file (row.c fills them with their defaults).
+ * What belongs to the schema's version is looked up by name, once: a column
+ * may stand anywhere in its table, between others that a DBA added. Each must
+ * have the type that it should have: a column that was renamed, dropped or
+ * altered is an error, never a wrong value. What is newer than the schema is
+ * not looked up at all: a DBA's object may bear its name.
  *
- * The OIDs are kept in one per-session cache. A relcache invalidation of any
+ * The answers are kept in one per-session cache. A relcache invalidation of any
  * of the relations empties it, so DROP and CREATE EXTENSION, ALTER TABLE and
- * a restore in the same session are all seen.
+ * a restore in the same session are all seen. ALTER EXTENSION UPDATE may add
+ * only what is new: so, while something is missing, any relation's invalidation
+ * empties the cache, and so does any enum type's.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "base/tables.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_enum.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-#define SCHEMA_NAME "commerce"
-#define MAX_COLUMNS 14
+#define EXTENSION_NAME	"commerce"
+#define SCHEMA_NAME		"commerce"
+
+/* As tables.def has it. */
+#define V(major, minor) SCHEMA_VERSION(major, minor)
+
+/* That of a schema that bears no number: everything must be there. */
+#define NEWEST_VERSION	PG_INT32_MAX
 
 typedef struct OurColumn
 {
 	const char *name;
 	Oid			type;			/* InvalidOid: the enum type enum_type */
 	const char *enum_type;
+	int			since;
 } OurColumn;
 
 typedef struct OurTable
 {
 	const char *name;
 	int			key_count;
-	OurColumn	columns[MAX_COLUMNS];
+	bool		contested;
+	int			since;
+	const OurColumn *columns;	/* by ColumnId - 1 */
+	int			column_count;
 } OurTable;
 
+#define TABLE(id, name, key_count, contested, since) \
+	static const OurColumn id##_columns[] = {
+#define COLUMN(id, name, type, since) {name, type, NULL, since},
+#define ENUM_COLUMN(id, name, enum_type, since) \
+	{name, InvalidOid, enum_type, since},
+#define TABLE_END(id) }; \
+	StaticAssertDecl(lengthof(id##_columns) <= MAX_COLUMNS, "MAX_COLUMNS");
+#include "base/tables.def"
+
 static const OurTable table_defs[TABLE_COUNT] = {
-	[TABLE_USERS] = {"users", 1, {
-		{"user_id", INT8OID}, {"name", TEXTOID},
-		{"created_at", TIMESTAMPTZOID},
-	}},
-	[TABLE_BALANCES] = {"balances", 1, {
-		{"user_id", INT8OID}, {"balance", INT8OID}, {"entry_count", INT8OID},
-		{"updated_at", TIMESTAMPTZOID},
-	}},
-	[TABLE_BALANCE_HISTORY] = {"balance_history", 2, {
-		{"user_id", INT8OID}, {"entry_no", INT8OID},
-		{"type", InvalidOid, "balance_entry_type"}, {"amount", INT8OID},
-		{"balance_after", INT8OID}, {"order_id", INT8OID},
-		{"created_at", TIMESTAMPTZOID},
-	}},
-	[TABLE_COUPON_POLICIES] = {"coupon_policies", 1, {
-		{"policy_id", INT8OID}, {"name", TEXTOID},
-		{"discount_type", InvalidOid, "discount_type"},
-		{"discount_value", INT8OID}, {"max_discount_amount", INT8OID},
-		{"min_order_amount", INT8OID}, {"quantity", INT8OID},
-		{"per_user_limit", INT4OID}, {"issue_from", TIMESTAMPTZOID},
-		{"issue_until", TIMESTAMPTZOID}, {"valid_for", INTERVALOID},
-		{"valid_until", TIMESTAMPTZOID}, {"restore_on_cancel", BOOLOID},
-		{"created_at", TIMESTAMPTZOID},
-	}},
-	[TABLE_COUPON_QUOTA_SLOTS] = {"coupon_quota_slots", 2, {
-		{"policy_id", INT8OID}, {"slot", INT4OID}, {"level", INT4OID},
-		{"quantity", INT8OID},
-	}},
-	[TABLE_COUPONS] = {"coupons", 1, {
-		{"coupon_id", INT8OID}, {"policy_id", INT8OID}, {"user_id", INT8OID},
-		{"status", InvalidOid, "coupon_status"},
-		{"issued_at", TIMESTAMPTZOID}, {"expires_at", TIMESTAMPTZOID},
-		{"used_at", TIMESTAMPTZOID}, {"order_id", INT8OID},
-		{"discount_amount", INT8OID}, {"issue_no", INT4OID},
-	}},
-	[TABLE_PRODUCTS] = {"products", 1, {
-		{"product_id", INT8OID}, {"name", TEXTOID},
-		{"created_at", TIMESTAMPTZOID},
-	}},
-	[TABLE_PRODUCT_OPTIONS] = {"product_options", 1, {
-		{"option_id", INT8OID}, {"product_id", INT8OID}, {"name", TEXTOID},
-		{"price", INT8OID}, {"created_at", TIMESTAMPTZOID},
-	}},
-	[TABLE_STOCK_SLOTS] = {"stock_slots", 2, {
-		{"option_id", INT8OID}, {"slot", INT4OID}, {"level", INT4OID},
-		{"quantity", INT8OID},
-	}},
-	[TABLE_STOCK_ADJUSTMENTS] = {"stock_adjustments", 1, {
-		{"adjustment_id", INT8OID}, {"option_id", INT8OID},
-		{"quantity", INT8OID}, {"reason", TEXTOID},
-		{"created_at", TIMESTAMPTZOID},
-	}},
-	[TABLE_ORDERS] = {"orders", 1, {
-		{"order_id", INT8OID}, {"user_id", INT8OID},
-		{"status", InvalidOid, "order_status"}, {"subtotal", INT8OID},
-		{"discount", INT8OID}, {"total", INT8OID}, {"refunded", INT8OID},
-		{"coupon_id", INT8OID}, {"placed_at", TIMESTAMPTZOID},
-		{"paid_at", TIMESTAMPTZOID}, {"closed_at", TIMESTAMPTZOID},
-		{"expires_at", TIMESTAMPTZOID}, {"cancel_reason", TEXTOID},
-	}},
-	[TABLE_ORDER_ITEMS] = {"order_items", 2, {
-		{"order_id", INT8OID}, {"line_no", INT4OID}, {"option_id", INT8OID},
-		{"product_id", INT8OID}, {"quantity", INT8OID},
-		{"unit_price", INT8OID}, {"discount_amount", INT8OID},
-		{"refunded_quantity", INT8OID},
-	}},
-	[TABLE_OUTBOX] = {"outbox", 1, {
-		{"event_id", INT8OID}, {"event_type", TEXTOID}, {"order_id", INT8OID},
-		{"status", InvalidOid, "event_status"}, {"attempt", INT4OID},
-		{"max_attempts", INT4OID}, {"next_attempt_at", TIMESTAMPTZOID},
-		{"locked_until", TIMESTAMPTZOID}, {"last_error", TEXTOID},
-		{"created_at", TIMESTAMPTZOID}, {"delivered_at", TIMESTAMPTZOID},
-		{"refund", JSONBOID},
-	}},
-	[TABLE_IDEMPOTENCY_KEYS] = {"idempotency_keys", 3, {
-		{"user_id", INT8OID}, {"function_name", TEXTOID},
-		{"idempotency_key", TEXTOID}, {"arguments_digest", BYTEAOID},
-		{"object_id", INT8OID}, {"created_at", TIMESTAMPTZOID},
-	}},
+#define TABLE(id, name, key_count, contested, since) \
+	{name, key_count, contested, since, id##_columns, lengthof(id##_columns)},
+#include "base/tables.def"
 };
 
-static const char *const sequence_names[SEQUENCE_COUNT] = {
-	[SEQUENCE_USER_ID] = "user_id_seq",
-	[SEQUENCE_PRODUCT_ID] = "product_id_seq",
-	[SEQUENCE_OPTION_ID] = "option_id_seq",
-	[SEQUENCE_POLICY_ID] = "policy_id_seq",
-	[SEQUENCE_COUPON_ID] = "coupon_id_seq",
-	[SEQUENCE_ADJUSTMENT_ID] = "adjustment_id_seq",
-	[SEQUENCE_ORDER_ID] = "order_id_seq",
-	[SEQUENCE_EVENT_ID] = "event_id_seq",
+static const struct
+{
+	const char *name;
+	int			since;
+}			sequence_defs[SEQUENCE_COUNT] = {
+#define SEQUENCE(id, name, since) {name, since},
+#include "base/tables.def"
 };
 
 static const struct
 {
 	const char *type;
 	const char *label;
-}			enum_labels[ENUM_LABEL_COUNT] = {
-	[ENTRY_CHARGE] = {"balance_entry_type", "charge"},
-	[ENTRY_USE] = {"balance_entry_type", "use"},
-	[ENTRY_PAYMENT] = {"balance_entry_type", "payment"},
-	[ENTRY_REFUND] = {"balance_entry_type", "refund"},
-	[DISCOUNT_FIXED] = {"discount_type", "fixed"},
-	[DISCOUNT_PERCENT] = {"discount_type", "percent"},
-	[COUPON_ISSUED] = {"coupon_status", "issued"},
-	[COUPON_USED] = {"coupon_status", "used"},
-	[COUPON_IS_REVOKED] = {"coupon_status", "revoked"},
-	[ORDER_PENDING] = {"order_status", "pending"},
-	[ORDER_PAID] = {"order_status", "paid"},
-	[ORDER_PARTIALLY_REFUNDED] = {"order_status", "partially_refunded"},
-	[ORDER_REFUNDED] = {"order_status", "refunded"},
-	[ORDER_CANCELLED] = {"order_status", "cancelled"},
-	[ORDER_IS_EXPIRED] = {"order_status", "expired"},
-	[EVENT_AVAILABLE] = {"event_status", "available"},
-	[EVENT_RUNNING] = {"event_status", "running"},
-	[EVENT_DELIVERED] = {"event_status", "delivered"},
-	[EVENT_DEAD] = {"event_status", "dead"},
-	[EVENT_DISCARDED] = {"event_status", "discarded"},
+	int			since;
+}			label_defs[ENUM_LABEL_COUNT] = {
+#define LABEL(id, enum_type, label, since) {enum_type, label, since},
+#include "base/tables.def"
 };
 
-typedef struct Oids
+/* What is newer than the schema is InvalidOid or InvalidAttrNumber here. */
+typedef struct Found
 {
+	int			version;		/* the schema's */
+	bool		is_incomplete;	/* something is newer than that */
+	Oid			schema;
 	Oid			owner;
 	Oid			tables[TABLE_COUNT];
+	AttrNumber	attnums[TABLE_COUNT][MAX_COLUMNS + 1];
+	int			column_counts[TABLE_COUNT];
 	Oid			sequences[SEQUENCE_COUNT];
-	Oid			enums[ENUM_LABEL_COUNT];
-} Oids;
+	Oid			labels[ENUM_LABEL_COUNT];
+} Found;
 
-static Oids oids;
-static bool oids_valid = false;
+static Found found;
+static bool found_is_valid = false;
 
-/* Set by an invalidation that arrives while we look the OIDs up. */
-static bool oids_invalidated = false;
+/* Set by an invalidation that arrives while we look everything up. */
+static bool is_invalidated = false;
 
 const char *
 table_name(TableId table)
 {
 	return table_defs[table].name;
-}
-
-int
-table_column_count(TableId table)
-{
-	int			count = 0;
-
-	while (count < MAX_COLUMNS && table_defs[table].columns[count].name)
-		count++;
-	return count;
 }
 
 int
@@ -201,25 +129,49 @@ table_key_count(TableId table)
 }
 
 Oid
-table_column_type(TableId table, AttrNumber column)
+table_column_type(TableId table, ColumnId column)
 {
 	return table_defs[table].columns[column - 1].type;
 }
 
-static void
-invalidate(Datum arg, Oid relid)
+bool
+table_is_contested(TableId table)
 {
-	bool		ours = (relid == InvalidOid);
+	return table_defs[table].contested;
+}
+
+/* ---- invalidation ---- */
+
+static void
+forget_found(void)
+{
+	found_is_valid = false;
+	is_invalidated = true;
+}
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	bool		ours = (relid == InvalidOid || found.is_incomplete);
 
 	for (int i = 0; i < TABLE_COUNT && !ours; i++)
-		ours = (oids.tables[i] == relid);
+		ours = (found.tables[i] == relid);
 	for (int i = 0; i < SEQUENCE_COUNT && !ours; i++)
-		ours = (oids.sequences[i] == relid);
+		ours = (found.sequences[i] == relid);
 
 	if (ours)
-		oids_valid = false;
-	oids_invalidated = true;
+		forget_found();
+	is_invalidated = true;
 }
+
+static void
+label_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	if (found.is_incomplete)
+		forget_found();
+}
+
+/* ---- looking up ---- */
 
 static void
 complain(const char *object, const char *problem)
@@ -228,6 +180,59 @@ complain(const char *object, const char *problem)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("\"%s.%s\" %s", SCHEMA_NAME, object, problem),
 			 errhint("The objects of the extension commerce must be as its scripts made them.")));
+}
+
+/* Raise 55000: an object is newer than the schema. */
+pg_noreturn static void
+update_is_due(const char *object, int since)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("\"%s.%s\" comes with version %d.%d of the extension commerce, this database has %d.%d",
+					SCHEMA_NAME, object, since / 1000, since % 1000,
+					found.version / 1000, found.version % 1000),
+			 errhint("Run ALTER EXTENSION commerce UPDATE.")));
+}
+
+/* The version in the text of pg_extension.extversion. */
+static int
+read_version(const char *text)
+{
+	int			major;
+	int			minor;
+
+	if (sscanf(text, "%d.%d", &major, &minor) != 2 ||
+		major < 0 || major > 1000 || minor < 0 || minor > 999)
+		return NEWEST_VERSION;
+	return V(major, minor);
+}
+
+static int
+find_version(void)
+{
+	Relation	extensions = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			version = NEWEST_VERSION;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(EXTENSION_NAME));
+	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL,
+							  1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, Anum_pg_extension_extversion,
+										RelationGetDescr(extensions), &isnull);
+
+		if (!isnull)
+			version = read_version(TextDatumGetCString(value));
+	}
+	systable_endscan(scan);
+	table_close(extensions, AccessShareLock);
+	return version;
 }
 
 static Oid
@@ -252,53 +257,57 @@ find_type(Oid schema, const char *name)
 	return type;
 }
 
-/* Prove that each column stands where the C code will look for it. */
+/* The column's number; proves its type. */
+static AttrNumber
+find_column(Oid schema, const OurTable *def, const OurColumn *column,
+			Oid relid)
+{
+	Oid			type = column->type;
+	AttrNumber	attnum = get_attnum(relid, column->name);
+
+	if (!OidIsValid(type))
+		type = find_type(schema, column->enum_type);
+	if (attnum == InvalidAttrNumber || get_atttype(relid, attnum) != type)
+		complain(psprintf("%s.%s", def->name, column->name),
+				 "is not the column that the library expects");
+	return attnum;
+}
+
 static void
-check_columns(Oid schema, TableId table, Oid relid)
+find_table(Found *loaded, TableId table)
 {
 	const OurTable *def = &table_defs[table];
+	Oid			relid = find_relation(loaded->schema, def->name);
 
 	if (get_rel_relkind(relid) != RELKIND_RELATION ||
 		get_rel_relispartition(relid))
 		complain(def->name, "is not an ordinary table");
 
-	for (int i = 0; i < table_column_count(table); i++)
+	loaded->tables[table] = relid;
+	for (int i = 0; i < def->column_count; i++)
 	{
-		const OurColumn *column = &def->columns[i];
-		Oid			expected = column->type;
-		HeapTuple	tuple;
-		bool		fits = false;
-
-		if (!OidIsValid(expected))
-			expected = find_type(schema, column->enum_type);
-
-		tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
-								Int16GetDatum(i + 1));
-		if (HeapTupleIsValid(tuple))
+		if (def->columns[i].since > loaded->version)
 		{
-			Form_pg_attribute att = (Form_pg_attribute) GETSTRUCT(tuple);
-
-			fits = !att->attisdropped && att->atttypid == expected &&
-				strcmp(NameStr(att->attname), column->name) == 0;
-			ReleaseSysCache(tuple);
+			loaded->is_incomplete = true;
+			continue;
 		}
-		if (!fits)
-			complain(psprintf("%s.%s", def->name, column->name),
-					 "is not the column that the library expects");
+		loaded->attnums[table][i + 1] =
+			find_column(loaded->schema, def, &def->columns[i], relid);
+		loaded->column_counts[table]++;
 	}
 }
 
 static Oid
-find_enum(Oid schema, EnumLabel label)
+find_label(Oid schema, EnumLabel label)
 {
-	Oid			type = find_type(schema, enum_labels[label].type);
+	Oid			type = find_type(schema, label_defs[label].type);
 	Oid			oid = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
 									  ObjectIdGetDatum(type),
-									  CStringGetDatum(enum_labels[label].label));
+									  CStringGetDatum(label_defs[label].label));
 
 	if (!OidIsValid(oid))
-		complain(enum_labels[label].type,
-				 psprintf("has no label \"%s\"", enum_labels[label].label));
+		complain(label_defs[label].type,
+				 psprintf("has no label \"%s\"", label_defs[label].label));
 	return oid;
 }
 
@@ -316,58 +325,134 @@ find_owner(Oid relid)
 }
 
 static void
-load_oids(void)
+find_everything(void)
 {
-	Oids		loaded;
-	Oid			schema = get_namespace_oid(SCHEMA_NAME, false);
+	Found		loaded = {0};
 
-	oids_invalidated = false;
+	is_invalidated = false;
+	loaded.schema = get_namespace_oid(SCHEMA_NAME, false);
+	loaded.version = find_version();
 	for (int i = 0; i < TABLE_COUNT; i++)
 	{
-		loaded.tables[i] = find_relation(schema, table_defs[i].name);
-		check_columns(schema, i, loaded.tables[i]);
+		if (table_defs[i].since > loaded.version)
+			loaded.is_incomplete = true;
+		else
+			find_table(&loaded, i);
 	}
 	for (int i = 0; i < SEQUENCE_COUNT; i++)
-		loaded.sequences[i] = find_relation(schema, sequence_names[i]);
+	{
+		if (sequence_defs[i].since > loaded.version)
+			loaded.is_incomplete = true;
+		else
+			loaded.sequences[i] = find_relation(loaded.schema,
+												sequence_defs[i].name);
+	}
 	for (int i = 0; i < ENUM_LABEL_COUNT; i++)
-		loaded.enums[i] = find_enum(schema, i);
+	{
+		if (label_defs[i].since > loaded.version)
+			loaded.is_incomplete = true;
+		else
+			loaded.labels[i] = find_label(loaded.schema, i);
+	}
 	loaded.owner = find_owner(loaded.tables[TABLE_ORDERS]);
 
 	/* Looked up again next time if something changed meanwhile. */
-	oids = loaded;
-	oids_valid = !oids_invalidated;
+	found = loaded;
+	found_is_valid = !is_invalidated;
 }
 
-static inline const Oids *
-get_oids(void)
+static inline const Found *
+get_found(void)
 {
-	if (unlikely(!oids_valid))
-		load_oids();
-	return &oids;
+	if (unlikely(!found_is_valid))
+		find_everything();
+	return &found;
 }
+
+/* ---- answers ---- */
 
 Oid
 table_oid(TableId table)
 {
-	return get_oids()->tables[table];
+	Oid			relid = get_found()->tables[table];
+
+	if (unlikely(!OidIsValid(relid)))
+		update_is_due(table_defs[table].name, table_defs[table].since);
+	return relid;
 }
 
 Oid
 sequence_oid(SequenceId sequence)
 {
-	return get_oids()->sequences[sequence];
+	Oid			relid = get_found()->sequences[sequence];
+
+	if (unlikely(!OidIsValid(relid)))
+		update_is_due(sequence_defs[sequence].name,
+					  sequence_defs[sequence].since);
+	return relid;
 }
 
 Oid
 enum_oid(EnumLabel label)
 {
-	return get_oids()->enums[label];
+	Oid			oid = get_found()->labels[label];
+
+	if (unlikely(!OidIsValid(oid)))
+		update_is_due(psprintf("%s.%s", label_defs[label].type,
+							   label_defs[label].label),
+					  label_defs[label].since);
+	return oid;
+}
+
+const AttrNumber *
+table_attnums(TableId table)
+{
+	return get_found()->attnums[table];
+}
+
+int
+table_column_count(TableId table)
+{
+	return get_found()->column_counts[table];
+}
+
+bool
+table_exists(TableId table)
+{
+	return OidIsValid(get_found()->tables[table]);
+}
+
+bool
+table_has_column(TableId table, ColumnId column)
+{
+	return get_found()->attnums[table][column] != InvalidAttrNumber;
+}
+
+bool
+enum_has_label(EnumLabel label)
+{
+	return OidIsValid(get_found()->labels[label]);
+}
+
+void
+table_lacks_column(TableId table, ColumnId column)
+{
+	const OurColumn *lacking = &table_defs[table].columns[column - 1];
+
+	update_is_due(psprintf("%s.%s", table_defs[table].name, lacking->name),
+				  lacking->since);
+}
+
+Oid
+extension_schema(void)
+{
+	return get_found()->schema;
 }
 
 Oid
 extension_owner(void)
 {
-	return get_oids()->owner;
+	return get_found()->owner;
 }
 
 int64
@@ -411,5 +496,6 @@ sequence_pass(SequenceId sequence, int64 id)
 void
 tables_init(void)
 {
-	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(ENUMOID, label_changed, (Datum) 0);
 }

@@ -5,7 +5,7 @@
  * The requests are taken in array order and each sees what the earlier ones
  * did. Refusals are values, so that none of them needs a subtransaction.
  *
- * Locks. All that the batch may need is locked before the first request is
+ * The decision is place_order's own. Locks: all that the batch may need is locked before the first request is
  * looked at, in the order that holds everywhere: keys, balances, coupons,
  * stock, each ascending. So batches never deadlock, whatever the order of their
  * requests. An option with less than the whole batch wants has all its slots
@@ -22,14 +22,17 @@
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/entry.h"
+#include "base/ids.h"
+#include "catalog/pg_type.h"
 #include "common/int.h"
 #include "funcapi.h"
 #include "lib/qunique.h"
 #include "miscadmin.h"
+#include "order/order_decide.h"
+#include "order/order_insert.h"
 #include "order/order_keys.h"
 #include "order/order_requests.h"
-#include "shop/balance.h"
-#include "shop/catalogue.h"
 #include "shop/stock.h"
 #include "utils/builtins.h"
 
@@ -37,12 +40,8 @@
 #define PART_REQUESTS	200
 #define PART_LINES		2000
 
-typedef struct BatchUser
-{
-	int64		user_id;
-	Row		   *balance;		/* locked, or NULL: there is no account */
-	Row		   *changed;		/* as the orders so far leave it, or NULL */
-} BatchUser;
+/* A Payment begins with its user_id. */
+typedef Payment BatchUser;
 
 typedef struct BatchCoupon
 {
@@ -84,20 +83,11 @@ typedef struct Part
 
 /* ---- what a part needs ---- */
 
-/* All three begin with their id. */
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
+/* Users, coupons and options all begin with their id. */
 static void *
-find(void *elements, int count, size_t size, int64 id)
+find_by_id(void *elements, int count, size_t size, int64 id)
 {
-	void	   *found = bsearch(&id, elements, count, size, compare_ids);
+	void	   *found = bsearch(&id, elements, count, size, id_compare_first);
 
 	Assert(found != NULL);
 	return found;
@@ -107,8 +97,8 @@ find(void *elements, int count, size_t size, int64 id)
 static int
 sort_unique(void *elements, int count, size_t size)
 {
-	qsort(elements, count, size, compare_ids);
-	return qunique(elements, count, size, compare_ids);
+	qsort(elements, count, size, id_compare_first);
+	return qunique(elements, count, size, id_compare_first);
 }
 
 /* Sort by option, adding up what is wanted of each. */
@@ -119,7 +109,7 @@ sort_options(BatchOption *options, int count)
 
 	if (count == 0)
 		return 0;
-	qsort(options, count, sizeof(BatchOption), compare_ids);
+	qsort(options, count, sizeof(BatchOption), id_compare_first);
 	for (int i = 1; i < count; i++)
 	{
 		if (options[i].option_id != options[merged].option_id)
@@ -156,7 +146,7 @@ is_answered(const Part *part, const RequestedOrder *requested)
 
 /* Collect what the part's requests may change. */
 static void
-collect(Part *part)
+collect_part(Part *part)
 {
 	int			count = part->request_count;
 	int			lines = line_count(part->requests, count);
@@ -220,9 +210,7 @@ lock_nth(Part *part, int i)
 			row_lock(part->work, TABLE_COUPONS,
 					 Int64GetDatum(part->coupons[coupon].coupon_id));
 	else
-		part->users[i].balance =
-			row_lock(part->work, TABLE_BALANCES,
-					 Int64GetDatum(part->users[i].user_id));
+		payment_lock(part->work, part->users[i].user_id, &part->users[i]);
 }
 
 static void
@@ -246,7 +234,7 @@ lock_ahead(const OrderKeys *keys, RequestedOrder *requests, int count)
 	};
 	int			locks;
 
-	collect(&all);
+	collect_part(&all);
 	locks = lock_count(&all);
 	for (int i = 0; i < locks; i++)
 	{
@@ -263,105 +251,105 @@ lock_ahead(const OrderKeys *keys, RequestedOrder *requests, int count)
 
 /* ---- one request ---- */
 
-static Refusal *
-check_stock(Part *part, const OrderItems *items)
+/* The source of one request of a part: all is priced and locked already. */
+typedef struct LockedSource
 {
+	OrderSource source;
+	Part	   *part;
+	const Priced *priced;
+} LockedSource;
+
+static Refusal *
+priced_before(OrderSource *source, const OrderRequest *request,
+			  Pricing *pricing)
+{
+	const Priced *priced = ((LockedSource *) source)->priced;
+
+	*pricing = priced->pricing;
+	return priced->refusal;
+}
+
+static Refusal *
+compare_stock(OrderSource *source, const OrderItems *items, bool is_refused)
+{
+	Part	   *part = ((LockedSource *) source)->part;
 	int64	   *available = palloc(items->count * sizeof(int64));
 	Refusal    *refusal;
 
 	for (int i = 0; i < items->count; i++)
 	{
-		BatchOption *option = find(part->options, part->option_count,
-								   sizeof(BatchOption),
-								   items->by_line[i].option_id);
+		BatchOption *option = find_by_id(part->options, part->option_count,
+										 sizeof(BatchOption),
+										 items->by_line[i].option_id);
 
 		available[i] = option->left;
 	}
-	refusal = stock_check(items, available);
+	refusal = stock_compare(items, available);
 	pfree(available);
 	return refusal;
 }
 
-/* place_order's refusals in place_order's order; all is locked already. */
-static Refusal *
-decide(Part *part, const OrderRequest *request, Priced *priced,
-	   CouponUse *coupon)
+static Payment *
+find_locked_payment(OrderSource *source, const OrderRequest *request)
 {
-	BatchUser  *user = find(part->users, part->user_count, sizeof(BatchUser),
-							request->user_id);
-	Pricing    *pricing = &priced->pricing;
-	Refusal    *unpriced = priced->refusal;
-	Refusal    *refusal = NULL;
+	Part	   *part = ((LockedSource *) source)->part;
 
-	if (user->balance == NULL)
-		refusal = catalogue_check_user(part->work, request->user_id);
-	if (refusal == NULL && unpriced && unpriced->code != AMOUNT_OUT_OF_RANGE)
-		refusal = unpriced;
-	if (refusal == NULL)
-		refusal = check_stock(part, &request->items);
-	if (refusal == NULL)
-		refusal = unpriced;
-	if (refusal)
-		return refusal;
+	return find_by_id(part->users, part->user_count, sizeof(BatchUser),
+					  request->user_id);
+}
 
-	if (request->has_coupon)
-	{
-		BatchCoupon *found = find(part->coupons, part->coupon_count,
-								  sizeof(BatchCoupon), request->coupon_id);
+static Row *
+find_locked_coupon(OrderSource *source, int64 coupon_id)
+{
+	Part	   *part = ((LockedSource *) source)->part;
+	BatchCoupon *coupon = find_by_id(part->coupons, part->coupon_count,
+									 sizeof(BatchCoupon), coupon_id);
 
-		refusal = coupon_check_found(found->coupon, request->user_id,
-									 request->coupon_id, pricing->subtotal,
-									 coupon);
-		if (refusal)
-			return refusal;
-		pricing_discount(pricing, coupon->discount);
-	}
-	if (user->balance == NULL)
-		return balance_not_found(request->user_id);
-	return balance_check(user->changed ? user->changed : user->balance,
-						 pricing->total);
+	return coupon->coupon;
 }
 
 /* Take what the order takes, and write what is only its own. */
 static void
-take(Part *part, int64 order_id, const OrderRequest *request,
-	 const Pricing *pricing, const CouponUse *coupon)
+take_locked(Part *part, int64 order_id, const OrderRequest *request,
+			OrderDecision *decision)
 {
 	for (int i = 0; i < request->items.count; i++)
 	{
 		const OrderItem *item = &request->items.by_line[i];
-		BatchOption *option = find(part->options, part->option_count,
-								   sizeof(BatchOption), item->option_id);
+		BatchOption *option = find_by_id(part->options, part->option_count,
+										 sizeof(BatchOption), item->option_id);
 
 		option->left -= item->quantity;
 	}
-	if (pricing->total > 0)
-	{
-		BatchUser  *user = find(part->users, part->user_count,
-								sizeof(BatchUser), request->user_id);
-
-		if (user->changed == NULL)
-			user->changed = row_change(user->balance);
-		balance_record(user->changed, ENTRY_PAYMENT, -pricing->total, order_id);
-	}
+	payment_take(decision->payment, decision->pricing.total, order_id);
 	if (request->has_coupon)
 	{
-		BatchCoupon *used = find(part->coupons, part->coupon_count,
-								 sizeof(BatchCoupon), request->coupon_id);
+		BatchCoupon *used = find_by_id(part->coupons, part->coupon_count,
+									   sizeof(BatchCoupon),
+									   request->coupon_id);
 
-		used->coupon = coupon_use(coupon, order_id);
+		used->coupon = coupon_use(&decision->coupon, order_id);
 	}
-	order_insert(part->work, order_id, request, pricing);
+	order_insert(part->work, order_id, request, &decision->pricing);
 }
 
 /* Place the i-th order or refuse it; *order_id becomes its id. */
 static Refusal *
-place(Part *part, int i, int64 *order_id)
+place_nth(Part *part, int i, int64 *order_id)
 {
 	const RequestedOrder *requested = &part->requests[i];
 	const OrderRequest *request = &requested->order;
 	OrderKey   *key = order_keys_find(part->keys, requested);
-	CouponUse	coupon = {0};
+	LockedSource locked = {
+		.source = {
+			.work = part->work, .price = priced_before,
+			.look_at_stock = compare_stock,
+			.find_payment = find_locked_payment,
+			.find_coupon = find_locked_coupon
+		},
+		.part = part, .priced = &part->priced[i]
+	};
+	OrderDecision decision = {0};
 	Refusal    *refusal;
 
 	if (requested->refusal)
@@ -369,11 +357,11 @@ place(Part *part, int i, int64 *order_id)
 	if (key && key->is_used)
 		return order_key_replay(part->work, key, request, order_id);
 
-	refusal = decide(part, request, &part->priced[i], &coupon);
+	refusal = order_decide(&locked.source, request, &decision);
 	if (refusal)
 		return refusal;
 	*order_id = key ? key->order_id : sequence_next(SEQUENCE_ORDER_ID);
-	take(part, *order_id, request, &part->priced[i].pricing, &coupon);
+	take_locked(part, *order_id, request, &decision);
 	if (key)
 		order_key_use(part->work, key, request);
 	return NULL;
@@ -386,7 +374,7 @@ place(Part *part, int i, int64 *order_id)
  * an order pays what was committed when it asked.
  */
 static void
-price(Part *part)
+price_part(Part *part)
 {
 	part->priced = palloc0(part->request_count * sizeof(Priced));
 	for (int i = 0; i < part->request_count; i++)
@@ -406,8 +394,7 @@ static void
 write_taken(Part *part)
 {
 	for (int i = 0; i < part->user_count; i++)
-		if (part->users[i].changed)
-			row_update(part->users[i].balance, part->users[i].changed);
+		payment_write(&part->users[i]);
 	for (int i = 0; i < part->option_count; i++)
 	{
 		BatchOption *option = &part->options[i];
@@ -428,7 +415,7 @@ return_row(ReturnSetInfo *result, int request_no, int64 order_id,
 		nulls[1] = true;
 		nulls[2] = nulls[3] = nulls[4] = false;
 		values[2] = CStringGetTextDatum(refusal_sqlstate(refusal));
-		values[3] = CStringGetTextDatum(refusal->message);
+		values[3] = CStringGetTextDatum(refusal_message(refusal));
 		values[4] = JsonbPGetDatum(refusal_detail(refusal));
 	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -461,8 +448,8 @@ place_part(RequestedOrder *requests, int count, int first_no,
 	row_queue_inserts(&work, TABLE_ORDERS);
 	row_queue_inserts(&work, TABLE_ORDER_ITEMS);
 	row_queue_inserts(&work, TABLE_OUTBOX);
-	collect(&part);
-	price(&part);
+	collect_part(&part);
+	price_part(&part);
 	lock_part(&part);
 	for (int i = 0; i < count; i++)
 	{
@@ -470,12 +457,17 @@ place_part(RequestedOrder *requests, int count, int first_no,
 		Refusal    *refusal;
 
 		CHECK_FOR_INTERRUPTS();
-		refusal = place(&part, i, &order_id);
+		refusal = place_nth(&part, i, &order_id);
 		return_row(result, first_no + i, order_id, refusal);
 	}
 	write_taken(&part);
 	row_end(&work);
 }
+
+static Entry place_orders_entry = {
+	.arguments = {{"requests", JSONBOID}},
+	.columns = {INT4OID, INT8OID, TEXTOID, TEXTOID, JSONBOID}
+};
 
 PG_FUNCTION_INFO_V1(commerce_place_orders);
 
@@ -488,7 +480,7 @@ commerce_place_orders(PG_FUNCTION_ARGS)
 	int			count;
 	int			size;
 
-	ARGS_NO_NULLS(fcinfo, "requests");
+	entry_check(fcinfo, &place_orders_entry);
 	requests = order_requests_parse(PG_GETARG_JSONB_P(0), &count);
 	InitMaterializedSRF(fcinfo, 0);
 

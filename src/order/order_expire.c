@@ -1,10 +1,10 @@
 /*
  * order_expire.c
- *		Expiring orders that were not paid in time: README, Orders.
+ *		Closing a batch of orders that were not paid in time.
  *
- * A sweep takes the orders that nobody holds, and waits for no other: who pays
+ * An expiry takes the orders that nobody holds, and waits for no other: who pays
  * or cancels one right now is first, and what they leave pending is for the
- * next sweep. Then it takes the coupons of all these orders, ascending, then
+ * next expiry. Then it takes the coupons of all these orders, ascending, then
  * their stock, option by option, ascending, each only once. That is the lock
  * order of order_lifecycle.c, for the whole batch as for one order.
  *
@@ -13,6 +13,8 @@
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/entry.h"
+#include "base/ids.h"
 #include "base/refusal.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
@@ -30,7 +32,7 @@ typedef struct OrderCoupon
 	int64		order_id;
 } OrderCoupon;
 
-typedef struct Sweep
+typedef struct Expiry
 {
 	int64	   *order_ids;
 	int64		order_count;
@@ -39,11 +41,11 @@ typedef struct Sweep
 	StockUnits *units;
 	int64		unit_count;
 	int64		unit_room;
-} Sweep;
+} Expiry;
 
 /* Lock up to batch_size orders that are due and free, the oldest first. */
 static void
-lock_due(int32 batch_size, Sweep *sweep)
+lock_due(int32 batch_size, Expiry *expiry)
 {
 	static SqlStatement lock = {
 		.text = "SELECT order_id FROM commerce.orders"
@@ -58,34 +60,34 @@ lock_due(int32 batch_size, Sweep *sweep)
 
 	sql_begin_write(&run, "expire_orders()");
 	sql_run(&run, &lock, arguments);
-	sweep->order_count = SPI_processed;
-	sweep->order_ids = SPI_palloc(Max(SPI_processed, 1) * sizeof(int64));
-	for (int64 i = 0; i < sweep->order_count; i++)
-		sweep->order_ids[i] =
+	expiry->order_count = SPI_processed;
+	expiry->order_ids = SPI_palloc(Max(SPI_processed, 1) * sizeof(int64));
+	for (int64 i = 0; i < expiry->order_count; i++)
+		expiry->order_ids[i] =
 			DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
 										SPI_tuptable->tupdesc, 1, &isnull));
 	sql_end(&run);
 }
 
 static void
-collect_units(Sweep *sweep, Row *line)
+collect_units(Expiry *expiry, Row *line)
 {
 	StockUnits *units;
 
-	if (sweep->unit_count == sweep->unit_room)
+	if (expiry->unit_count == expiry->unit_room)
 	{
-		sweep->unit_room *= 2;
-		sweep->units = repalloc(sweep->units,
-								sweep->unit_room * sizeof(StockUnits));
+		expiry->unit_room *= 2;
+		expiry->units = repalloc(expiry->units,
+								expiry->unit_room * sizeof(StockUnits));
 	}
-	units = &sweep->units[sweep->unit_count++];
+	units = &expiry->units[expiry->unit_count++];
 	units->option_id = row_int64(line, ORDER_ITEMS_OPTION_ID);
 	units->quantity = row_int64(line, ORDER_ITEMS_QUANTITY);
 }
 
 /* Close a locked order; its coupon and its stock are for later. */
 static void
-expire_order(Work *work, int64 order_id, Sweep *sweep)
+expire_order(Work *work, int64 order_id, Expiry *expiry)
 {
 	Row		   *order;
 	Row		   *expired;
@@ -94,38 +96,20 @@ expire_order(Work *work, int64 order_id, Sweep *sweep)
 	refusal_check(order_lock(work, order_id, &order));
 	Assert(row_is(order, ORDERS_STATUS, ORDER_PENDING));
 	expired = row_change(order);
-	row_set_enum(expired, ORDERS_STATUS, ORDER_IS_EXPIRED);
+	row_set_enum(expired, ORDERS_STATUS, ORDER_EXPIRED);
 	row_set_now(expired, ORDERS_CLOSED_AT);
 	row_update(order, expired);
 
 	if (!row_is_null(order, ORDERS_COUPON_ID))
 	{
-		OrderCoupon *coupon = &sweep->coupons[sweep->coupon_count++];
+		OrderCoupon *coupon = &expiry->coupons[expiry->coupon_count++];
 
 		coupon->coupon_id = row_int64(order, ORDERS_COUPON_ID);
 		coupon->order_id = order_id;
 	}
 	lines = order_lines(work, order_id);
 	for (int i = 0; i < lines.count; i++)
-		collect_units(sweep, lines.rows[i]);
-}
-
-static int
-compare_coupons(const void *a, const void *b)
-{
-	int64		x = ((const OrderCoupon *) a)->coupon_id;
-	int64		y = ((const OrderCoupon *) b)->coupon_id;
-
-	return (x > y) - (x < y);
-}
-
-static int
-compare_units(const void *a, const void *b)
-{
-	int64		x = ((const StockUnits *) a)->option_id;
-	int64		y = ((const StockUnits *) b)->option_id;
-
-	return (x > y) - (x < y);
+		collect_units(expiry, lines.rows[i]);
 }
 
 /*
@@ -133,21 +117,22 @@ compare_units(const void *a, const void *b)
  * one, and a batch at most 2^31 orders.
  */
 static void
-merge_units(Sweep *sweep)
+merge_units(Expiry *expiry)
 {
 	int64		merged = 0;
 
-	qsort(sweep->units, sweep->unit_count, sizeof(StockUnits), compare_units);
-	for (int64 i = 1; i < sweep->unit_count; i++)
+	qsort(expiry->units, expiry->unit_count, sizeof(StockUnits),
+		  id_compare_first);
+	for (int64 i = 1; i < expiry->unit_count; i++)
 	{
-		StockUnits *last = &sweep->units[merged];
+		StockUnits *last = &expiry->units[merged];
 
-		if (sweep->units[i].option_id == last->option_id)
-			last->quantity += sweep->units[i].quantity;
+		if (expiry->units[i].option_id == last->option_id)
+			last->quantity += expiry->units[i].quantity;
 		else
-			sweep->units[++merged] = sweep->units[i];
+			expiry->units[++merged] = expiry->units[i];
 	}
-	sweep->unit_count = Min(sweep->unit_count, merged + 1);
+	expiry->unit_count = Min(expiry->unit_count, merged + 1);
 }
 
 /* How many of count are left from start on for one Work. */
@@ -158,59 +143,64 @@ portion(int64 start, int64 count)
 }
 
 static void
-expire_locked(Sweep *sweep)
+expire_locked(Expiry *expiry)
 {
 	Work		work;
 
-	for (int64 start = 0; start < sweep->order_count; start += WORK_SIZE)
+	for (int64 start = 0; start < expiry->order_count; start += WORK_SIZE)
 	{
 		row_begin_write(&work, "expire_orders()");
-		for (int i = 0; i < portion(start, sweep->order_count); i++)
-			expire_order(&work, sweep->order_ids[start + i], sweep);
+		for (int i = 0; i < portion(start, expiry->order_count); i++)
+			expire_order(&work, expiry->order_ids[start + i], expiry);
 		row_end(&work);
 	}
 
-	qsort(sweep->coupons, sweep->coupon_count, sizeof(OrderCoupon),
-		  compare_coupons);
-	for (int64 start = 0; start < sweep->coupon_count; start += WORK_SIZE)
+	qsort(expiry->coupons, expiry->coupon_count, sizeof(OrderCoupon),
+		  id_compare_first);
+	for (int64 start = 0; start < expiry->coupon_count; start += WORK_SIZE)
 	{
 		row_begin_write(&work, "expire_orders()");
-		for (int i = 0; i < portion(start, sweep->coupon_count); i++)
-			coupon_restore(&work, sweep->coupons[start + i].coupon_id,
-						   sweep->coupons[start + i].order_id, false);
+		for (int i = 0; i < portion(start, expiry->coupon_count); i++)
+			coupon_give_back(&work, expiry->coupons[start + i].coupon_id,
+							 expiry->coupons[start + i].order_id, false);
 		row_end(&work);
 	}
 
-	merge_units(sweep);
-	for (int64 start = 0; start < sweep->unit_count; start += WORK_SIZE)
+	merge_units(expiry);
+	for (int64 start = 0; start < expiry->unit_count; start += WORK_SIZE)
 	{
 		row_begin_write(&work, "expire_orders()");
-		refusal_check(stock_give_back(&work, &sweep->units[start],
-									  portion(start, sweep->unit_count)));
+		refusal_check(stock_give_back(&work, &expiry->units[start],
+									  portion(start, expiry->unit_count)));
 		row_end(&work);
 	}
 }
 
+static Entry expire_orders_entry = {
+	.arguments = {{"batch_size", INT4OID}},
+	.type = INT8OID
+};
+
 PG_FUNCTION_INFO_V1(commerce_expire_orders);
 
-/* Close what was not paid in time: README, Orders. */
+/* Close what was not paid in time: doc/reference.md, Orders. */
 Datum
 commerce_expire_orders(PG_FUNCTION_ARGS)
 {
 	int32		batch_size;
-	Sweep		sweep = {0};
+	Expiry		expiry = {0};
 
-	ARGS_NO_NULLS(fcinfo, "batch_size");
+	entry_check(fcinfo, &expire_orders_entry);
 	batch_size = PG_GETARG_INT32(0);
 	if (batch_size < 1)
 		args_invalid("batch_size", "be at least 1");
 
-	lock_due(batch_size, &sweep);
-	if (sweep.order_count == 0)
+	lock_due(batch_size, &expiry);
+	if (expiry.order_count == 0)
 		PG_RETURN_INT64(0);
-	sweep.coupons = palloc(sweep.order_count * sizeof(OrderCoupon));
-	sweep.unit_room = sweep.order_count;
-	sweep.units = palloc(sweep.unit_room * sizeof(StockUnits));
-	expire_locked(&sweep);
-	PG_RETURN_INT64(sweep.order_count);
+	expiry.coupons = palloc(expiry.order_count * sizeof(OrderCoupon));
+	expiry.unit_room = expiry.order_count;
+	expiry.units = palloc(expiry.unit_room * sizeof(StockUnits));
+	expire_locked(&expiry);
+	PG_RETURN_INT64(expiry.order_count);
 }

@@ -5,14 +5,20 @@
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/entry.h"
+#include "base/refusal.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
-#include "order/order.h"
 #include "shop/order_json.h"
+
+static Entry get_order_entry = {
+	.arguments = {{"order_id", INT8OID}},
+	.type = JSONBOID
+};
 
 PG_FUNCTION_INFO_V1(commerce_get_order);
 
-/* One order as one object: README, Orders. */
+/* One order as one object: doc/reference.md, Orders. */
 Datum
 commerce_get_order(PG_FUNCTION_ARGS)
 {
@@ -27,14 +33,14 @@ commerce_get_order(PG_FUNCTION_ARGS)
 	bool		isnull;
 	Datum		order;
 
-	ARGS_NO_NULLS(fcinfo, "order_id");
+	entry_check(fcinfo, &get_order_entry);
 	order_id = PG_GETARG_INT64(0);
 	arguments[0] = Int64GetDatum(order_id);
 
 	sql_begin_read(&run);
 	sql_run(&run, &get, arguments);
 	if (SPI_processed == 0)
-		refusal_raise(order_not_found(order_id));
+		refusal_raise(refuse_order_not_found(order_id));
 	order = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 						  &isnull);
 	order = SPI_datumTransfer(order, false, -1);

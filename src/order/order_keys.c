@@ -71,7 +71,7 @@ digest_of(const OrderRequest *request)
 	bytea	   *digest;
 
 	initStringInfo(&arguments);
-	order_canonical(request, &arguments);
+	order_request_canonical(request, &arguments);
 	digest = idempotency_digest(&arguments);
 	pfree(arguments.data);
 	return digest;
@@ -79,7 +79,7 @@ digest_of(const OrderRequest *request)
 
 /* The different keys of the requests, in their lock order. */
 static OrderKeys
-collect(const RequestedOrder *requests, int count)
+collect_keys(const RequestedOrder *requests, int count)
 {
 	OrderKeys	keys = {palloc0(Max(count, 1) * sizeof(OrderKey)), 0};
 
@@ -99,7 +99,7 @@ collect(const RequestedOrder *requests, int count)
 
 /* A copy that outlives the work. */
 static bytea *
-keep(Work *work, bytea *digest)
+keep_digest(Work *work, bytea *digest)
 {
 	MemoryContext old = MemoryContextSwitchTo(work->caller_context);
 	bytea	   *kept = DatumGetByteaPCopy(PointerGetDatum(digest));
@@ -109,7 +109,7 @@ keep(Work *work, bytea *digest)
 }
 
 static void
-reserve(Work *work, OrderKey *key, const OrderRequest *request)
+reserve_key(Work *work, OrderKey *key, const OrderRequest *request)
 {
 	bytea	   *digest = digest_of(request);
 
@@ -117,20 +117,20 @@ reserve(Work *work, OrderKey *key, const OrderRequest *request)
 	key->is_reserved = idempotency_reserve(work, &key->scope, &digest,
 										   &key->order_id);
 	key->is_used = !key->is_reserved;
-	key->digest = key->written_digest = keep(work, digest);
+	key->digest = key->written_digest = keep_digest(work, digest);
 }
 
 OrderKeys
 order_keys_lock(const RequestedOrder *requests, int count)
 {
-	OrderKeys	keys = collect(requests, count);
+	OrderKeys	keys = collect_keys(requests, count);
 	Work		work;
 
 	for (int i = 0; i < keys.count; i++)
 	{
 		if (i % KEYS_AT_ONCE == 0)
 			row_begin_write(&work, "place_orders()");
-		reserve(&work, &keys.keys[i],
+		reserve_key(&work, &keys.keys[i],
 				&requests[keys.keys[i].first_request].order);
 		if (i % KEYS_AT_ONCE == KEYS_AT_ONCE - 1 || i == keys.count - 1)
 			row_end(&work);
@@ -158,7 +158,7 @@ order_key_replay(Work *work, const OrderKey *key, const OrderRequest *request,
 		return idempotency_conflict(&key->scope);
 	if (!key->is_reserved &&
 		row_find(work, TABLE_ORDERS, Int64GetDatum(key->order_id)) == NULL)
-		return order_not_found(key->order_id);
+		return refuse_order_not_found(key->order_id);
 	*order_id = key->order_id;
 	return NULL;
 }
@@ -170,7 +170,7 @@ order_key_use(Work *work, OrderKey *key, const OrderRequest *request)
 
 	key->is_used = true;
 	if (!idempotency_same(key->digest, digest))
-		key->digest = keep(work, digest);
+		key->digest = keep_digest(work, digest);
 }
 
 static void

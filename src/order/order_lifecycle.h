@@ -18,13 +18,10 @@ extern Refusal *order_lock(Work *work, int64 order_id, Row **order);
 extern Refusal *order_state_conflict(Row *order, const char *must_be);
 
 /*
- * Lock the balance that paid the order, to give amount (> 0) back to it.
- * Refuses with BALANCE_LIMIT_EXCEEDED.
+ * Give the order's coupon back, if it has one; if the order was paid, only as
+ * its policy says.
  */
-extern Refusal *order_lock_payer(Row *order, int64 amount, Row **balance);
-
-/* Restore the order's coupon, if it has one and its policy lets it. */
-extern void order_restore_coupon(Row *order);
+extern void order_give_back_coupon(Row *order);
 
 /* The lines of a locked order. */
 typedef struct OrderLines
@@ -36,6 +33,6 @@ typedef struct OrderLines
 extern OrderLines order_lines(Work *work, int64 order_id);
 
 /* Set a line's refunded_quantity; its order is locked. */
-extern void order_return_line(Row *line, int64 refunded_quantity);
+extern void order_set_refunded(Row *line, int64 refunded_quantity);
 
 #endif							/* COMMERCE_ORDER_LIFECYCLE_H */

@@ -1,35 +1,33 @@
 /*
  * order_quote.c
- *		Quoting an order.
+ *		Quoting an order: what it would cost, as the snapshot has it.
+ *
+ * The decision is the order's own, from rows that are only looked at; stock and
+ * payment are no part of it.
  */
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/entry.h"
+#include "catalog/pg_type.h"
 #include "counter/counter.h"
 #include "funcapi.h"
-#include "order/order.h"
+#include "order/order_decide.h"
 #include "shop/catalogue.h"
 #include "shop/pricing.h"
 #include "utils/tuplestore.h"
 
-/* Price a request as order_decide() would, in a reading work. */
 static Refusal *
-quote(Work *work, const OrderRequest *request, Pricing *pricing)
+price_as_seen(OrderSource *source, const OrderRequest *request,
+			  Pricing *pricing)
 {
-	CouponUse	use;
-	Refusal    *refusal = catalogue_check_user(work, request->user_id);
+	return pricing_lines(source->work, &request->items, pricing);
+}
 
-	if (refusal)
-		return refusal;
-	refusal = pricing_lines(work, &request->items, pricing);
-	if (refusal || !request->has_coupon)
-		return refusal;
-	refusal = coupon_check(work, request->user_id, request->coupon_id,
-						   pricing->subtotal, &use);
-	if (refusal)
-		return refusal;
-	pricing_discount(pricing, use.discount);
-	return NULL;
+static Row *
+see_coupon(OrderSource *source, int64 coupon_id)
+{
+	return row_find(source->work, TABLE_COUPONS, Int64GetDatum(coupon_id));
 }
 
 static void
@@ -53,6 +51,15 @@ put_quote_line(Work *work, const Pricing *pricing, int line,
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+static Entry quote_order_entry = {
+	.arguments = {
+		{"user_id", INT8OID},
+		{"items", JSONBOID},
+		{"coupon_id", INT8OID, true}
+	},
+	.columns = {INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
+};
+
 PG_FUNCTION_INFO_V1(commerce_quote_order);
 
 /* What place_order would ask for: README, Orders. */
@@ -60,17 +67,21 @@ Datum
 commerce_quote_order(PG_FUNCTION_ARGS)
 {
 	OrderRequest request = {0};
-	Pricing		pricing;
+	OrderDecision decision = {0};
 	Work		work;
+	OrderSource source = {
+		.work = &work, .price = price_as_seen, .find_coupon = see_coupon
+	};
 
-	ARGS_NO_NULLS(fcinfo, "user_id", "items");
-	order_read_request(fcinfo, &request);
+	entry_check(fcinfo, &quote_order_entry);
+	order_request_read(fcinfo, &request);
 	InitMaterializedSRF(fcinfo, 0);
 
 	row_begin_read(&work);
-	refusal_check(quote(&work, &request, &pricing));
+	refusal_check(order_decide(&source, &request, &decision));
 	for (int i = 0; i < request.items.count; i++)
-		put_quote_line(&work, &pricing, i, (ReturnSetInfo *) fcinfo->resultinfo);
+		put_quote_line(&work, &decision.pricing, i,
+					   (ReturnSetInfo *) fcinfo->resultinfo);
 	row_end(&work);
 	return (Datum) 0;
 }

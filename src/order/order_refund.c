@@ -1,6 +1,6 @@
 /*
  * order_refund.c
- *		Refunding part of an order: README, Orders.
+ *		Refunding part of an order: doc/reference.md, Orders.
  *
  * The lock order is that of order_lifecycle.c. The idempotency key comes
  * first, and its scope is the order's user: an order never changes hands, so
@@ -9,13 +9,14 @@
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/entry.h"
 #include "base/money.h"
-#include "order/order.h"
+#include "catalog/pg_type.h"
 #include "order/order_lifecycle.h"
-#include "shop/balance.h"
 #include "shop/idempotency.h"
 #include "shop/items.h"
 #include "shop/outbox.h"
+#include "shop/payment.h"
 #include "shop/stock.h"
 #include "utils/numeric.h"
 
@@ -27,7 +28,7 @@ typedef struct RefundPlan
 	int64	   *amounts;		/* the same, minor units */
 	int64		amount;			/* their sum */
 	bool		is_rest;		/* nothing is left to refund then */
-	Row		   *balance;		/* NULL: amount is 0 */
+	Payment		payment;		/* without an account: amount is 0 */
 } RefundPlan;
 
 /* The order's line with this option, or NULL. */
@@ -74,21 +75,6 @@ line_amount(Row *line, int64 quantity)
 					  quantity);
 }
 
-static void
-add_excess(Refusal **refusal, int64 order_id, const OrderItem *item,
-		   int64 available)
-{
-	if (*refusal == NULL)
-	{
-		*refusal = refusal_new(REFUND_QUANTITY_EXCEEDED,
-							   "order " INT64_FORMAT " has less to refund of product option " INT64_FORMAT,
-							   order_id, item->option_id);
-		refusal_int64(*refusal, "order_id", order_id);
-		refusal_begin_list(*refusal, "excess");
-	}
-	refusal_list_option(*refusal, item->option_id, item->quantity, available);
-}
-
 /*
  * Find the lines and what they give back. Refuses with
  * REFUND_QUANTITY_EXCEEDED, listing every item that the order has not.
@@ -97,7 +83,7 @@ static Refusal *
 decide_lines(Work *work, int64 order_id, RefundPlan *plan)
 {
 	OrderLines	lines = order_lines(work, order_id);
-	Refusal    *refusal = NULL;
+	RefusalOptions *excess = NULL;
 	int64		left = 0;
 
 	for (int i = 0; i < lines.count; i++)
@@ -110,7 +96,8 @@ decide_lines(Work *work, int64 order_id, RefundPlan *plan)
 
 		if (item->quantity > available)
 		{
-			add_excess(&refusal, order_id, item, available);
+			refusal_add_option(&excess, plan->items->count, item->option_id,
+							   item->quantity, available);
 			continue;
 		}
 		plan->lines[i] = line;
@@ -118,14 +105,12 @@ decide_lines(Work *work, int64 order_id, RefundPlan *plan)
 		plan->amount += plan->amounts[i];
 		left -= item->quantity;
 	}
-	if (refusal)
-		refusal_end_list(refusal);
 	plan->is_rest = (left == 0);
-	return refusal;
+	return excess ? refuse_refund_quantity_exceeded(order_id, excess) : NULL;
 }
 
 static Refusal *
-decide(Row *order, RefundPlan *plan)
+decide_refund(Row *order, RefundPlan *plan)
 {
 	int			count = plan->items->count;
 	Refusal    *refusal;
@@ -140,7 +125,7 @@ decide(Row *order, RefundPlan *plan)
 						   plan);
 	if (refusal || plan->amount == 0)
 		return refusal;
-	return order_lock_payer(order, plan->amount, &plan->balance);
+	return payment_lock_payer(order, plan->amount, &plan->payment);
 }
 
 /* ---- write ---- */
@@ -161,7 +146,7 @@ push_field(JsonbParseState **state, const char *key, int64 number)
 
 /* {"amount", "items": [{option_id, quantity, amount}, ...]} */
 static Jsonb *
-describe(const RefundPlan *plan)
+describe_refund(const RefundPlan *plan)
 {
 	JsonbParseState *state = NULL;
 	JsonbValue	key = {.type = jbvString};
@@ -200,7 +185,7 @@ write_refunded(Row *order, const RefundPlan *plan)
 }
 
 static Refusal *
-give_back(Work *work, const OrderItems *items)
+give_back_items(Work *work, const OrderItems *items)
 {
 	StockUnits *units = palloc(items->count * sizeof(StockUnits));
 
@@ -216,7 +201,7 @@ give_back(Work *work, const OrderItems *items)
 
 /* Write what was decided; *refunded becomes the order's new row. */
 static Refusal *
-write_refund(Row *order, const RefundPlan *plan, Row **refunded)
+write_refund(Row *order, RefundPlan *plan, Row **refunded)
 {
 	int64		order_id = row_int64(order, ORDERS_ORDER_ID);
 
@@ -225,16 +210,19 @@ write_refund(Row *order, const RefundPlan *plan, Row **refunded)
 	{
 		Row		   *line = plan->lines[i];
 
-		order_return_line(line,
-						  row_int64(line, ORDER_ITEMS_REFUNDED_QUANTITY) +
-						  plan->items->by_line[i].quantity);
+		order_set_refunded(line,
+						   row_int64(line, ORDER_ITEMS_REFUNDED_QUANTITY) +
+						   plan->items->by_line[i].quantity);
 	}
-	if (plan->balance)
-		balance_move(plan->balance, ENTRY_REFUND, plan->amount, order_id);
-	outbox_write_refund(order->work, order_id, describe(plan));
+	if (plan->payment.account)
+	{
+		payment_give_back(&plan->payment, plan->amount, order_id);
+		payment_write(&plan->payment);
+	}
+	outbox_write_refund(order->work, order_id, describe_refund(plan));
 	if (plan->is_rest)
-		order_restore_coupon(order);
-	return give_back(order->work, plan->items);
+		order_give_back_coupon(order);
+	return give_back_items(order->work, plan->items);
 }
 
 /* ---- the call ---- */
@@ -244,8 +232,8 @@ write_refund(Row *order, const RefundPlan *plan, Row **refunded)
  * *replayed becomes the order as it is now.
  */
 static Refusal *
-claim(Work *work, int64 order_id, const OrderItems *items, text *key,
-	  Row **replayed)
+claim_refund_key(Work *work, int64 order_id, const OrderItems *items,
+				 text *key, Row **replayed)
 {
 	Row		   *order = row_find(work, TABLE_ORDERS,
 								 Int64GetDatum(order_id));
@@ -255,7 +243,7 @@ claim(Work *work, int64 order_id, const OrderItems *items, text *key,
 	bool		replay;
 
 	if (order == NULL)
-		return order_not_found(order_id);
+		return refuse_order_not_found(order_id);
 	scope.user_id = row_int64(order, ORDERS_USER_ID);
 	initStringInfo(&arguments);
 	appendStringInfo(&arguments, INT64_FORMAT " ", order_id);
@@ -264,13 +252,13 @@ claim(Work *work, int64 order_id, const OrderItems *items, text *key,
 	if (refusal || !replay)
 		return refusal;
 	*replayed = row_find(work, TABLE_ORDERS, Int64GetDatum(order_id));
-	return *replayed ? NULL : order_not_found(order_id);
+	return *replayed ? NULL : refuse_order_not_found(order_id);
 }
 
 /* *refunded becomes the orders row, of now or of the replay. */
 static Refusal *
-refund(Work *work, int64 order_id, const OrderItems *items, text *key,
-	   Row **refunded)
+refund_locked(Work *work, int64 order_id, const OrderItems *items, text *key,
+			  Row **refunded)
 {
 	RefundPlan	plan = {.items = items};
 	Row		   *order;
@@ -278,22 +266,31 @@ refund(Work *work, int64 order_id, const OrderItems *items, text *key,
 
 	if (key)
 	{
-		refusal = claim(work, order_id, items, key, refunded);
+		refusal = claim_refund_key(work, order_id, items, key, refunded);
 		if (refusal || *refunded)
 			return refusal;
 	}
 	refusal = order_lock(work, order_id, &order);
 	if (refusal)
 		return refusal;
-	refusal = decide(order, &plan);
+	refusal = decide_refund(order, &plan);
 	if (refusal)
 		return refusal;
 	return write_refund(order, &plan, refunded);
 }
 
+static Entry refund_order_entry = {
+	.arguments = {
+		{"order_id", INT8OID},
+		{"items", JSONBOID},
+		{"idempotency_key", TEXTOID, true}
+	},
+	.row = "orders"
+};
+
 PG_FUNCTION_INFO_V1(commerce_refund_order);
 
-/* Take part of an order back: README, Orders. */
+/* Take part of an order back: doc/reference.md, Orders. */
 Datum
 commerce_refund_order(PG_FUNCTION_ARGS)
 {
@@ -303,12 +300,12 @@ commerce_refund_order(PG_FUNCTION_ARGS)
 	Row		   *refunded = NULL;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "order_id", "items");
+	entry_check(fcinfo, &refund_order_entry);
 	refusal_check(items_parse(PG_GETARG_JSONB_P(1), &items));
 	key = args_idempotency_key(fcinfo, 2);
 
 	row_begin_write(&work, "refund_order()");
-	refusal_check(refund(&work, PG_GETARG_INT64(0), &items, key, &refunded));
+	refusal_check(refund_locked(&work, PG_GETARG_INT64(0), &items, key, &refunded));
 	result = row_datum(refunded);
 	row_end(&work);
 	return result;

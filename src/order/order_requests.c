@@ -62,14 +62,6 @@ read_text(const JsonbValue *value, int element, const char *key)
 									value->val.string.len);
 }
 
-static Refusal *
-is_missing(const char *argument)
-{
-	return refusal_text(refusal_new(NULL_ARGUMENT, "%s must not be null",
-									argument),
-						"argument", argument);
-}
-
 static void *
 copy(const void *source, Size size)
 {
@@ -88,7 +80,7 @@ read_items(JsonbValue *value, OrderItems *items)
 	Refusal    *refusal;
 
 	if (value == NULL)
-		return is_missing("items");
+		return refuse_null_argument("items");
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "items of a request",
 									ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(scratch);
@@ -130,13 +122,11 @@ parse_element(JsonbContainer *array, int element, RequestedOrder *requested)
 						"have no keys but user_id, items, coupon_id, idempotency_key");
 
 	if (!has_user)
-		requested->refusal = is_missing("user_id");
+		requested->refusal = refuse_null_argument("user_id");
 	else if (requested->refusal == NULL && requested->idempotency_key &&
 			 !args_key_fits(requested->idempotency_key))
 		requested->refusal =
-			refusal_text(refusal_new(INVALID_ARGUMENT, "idempotency_key must %s",
-									 ARGS_KEY_MUST),
-						 "argument", "idempotency_key");
+			refuse_invalid_argument("idempotency_key", ARGS_KEY_MUST);
 	pfree(value);
 }
 

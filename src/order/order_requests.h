@@ -5,7 +5,7 @@
 #ifndef COMMERCE_ORDER_REQUESTS_H
 #define COMMERCE_ORDER_REQUESTS_H
 
-#include "order/order.h"
+#include "order/order_request.h"
 
 /* One element: place_order's arguments, or what is wrong with them. */
 typedef struct RequestedOrder

@@ -24,7 +24,8 @@
  * two writes to the same row.
  *
  * This file opens and closes; row_target.c keeps what opening a table for writing
- * needs; row_scan.c finds and locks, row_write.c writes.
+ * needs; row_index.c tells which index fits; row_scan.c finds and locks,
+ * row_write.c writes.
  */
 #include "postgres.h"
 
@@ -46,29 +47,7 @@
 /* Slots of a table in one call before their descriptor is worth a copy. */
 #define FEW_SLOTS 16
 
-const AttrNumber row_key_columns[MAX_KEYS] = {1, 2, 3};
-
-/*
- * Tables that row_insert_if_absent() is used on: their unique indexes are
- * prepared for speculative insertion.
- */
-static bool
-is_contested(TableId table)
-{
-	switch (table)
-	{
-		case TABLE_USERS:
-		case TABLE_BALANCES:
-		case TABLE_COUPON_POLICIES:
-		case TABLE_COUPONS:
-		case TABLE_PRODUCTS:
-		case TABLE_PRODUCT_OPTIONS:
-		case TABLE_IDEMPOTENCY_KEYS:
-			return true;
-		default:
-			return false;
-	}
-}
+const ColumnId row_key_columns[MAX_KEYS] = {1, 2, 3};
 
 void
 row_begin_read(Work *work)
@@ -142,7 +121,7 @@ row_refresh(Work *work)
 /*
  * Open what bears the table's name once we hold the lock: waiting for it, we
  * may have let somebody change or replace the table. Asking table_oid() again
- * proves the columns anew.
+ * finds the columns anew.
  */
 static void
 open_table(WorkTable *open, TableId table, LOCKMODE mode)
@@ -157,6 +136,7 @@ open_table(WorkTable *open, TableId table, LOCKMODE mode)
 		if (open->rel != NULL)
 			table_close(open->rel, mode);
 	}
+	open->attnums = table_attnums(table);
 }
 
 WorkTable *
@@ -190,7 +170,7 @@ row_open_for_write(Work *work, TableId table)
 
 	result = makeNode(ResultRelInfo);
 	InitResultRelInfo(result, open->rel, 0, NULL, 0);
-	row_target_open(result, table, is_contested(table));
+	row_target_open(result, table);
 	work->estate->es_opened_result_relations =
 		lappend(work->estate->es_opened_result_relations, result);
 	open->result = result;
@@ -224,6 +204,7 @@ row_make(Work *work, TableId table, const TupleTableSlotOps *ops)
 
 	row->work = work;
 	row->table = table;
+	row->attnums = work->tables[table].attnums;
 	row->slot = ExecAllocTableSlot(&work->estate->es_tupleTable,
 								   slot_descriptor(&work->tables[table]),
 								   ops);
@@ -255,4 +236,12 @@ row_datum(Row *row)
 											  row->slot->tts_isnull));
 	MemoryContextSwitchTo(old);
 	return datum;
+}
+
+void
+row_serialization_failure(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update")));
 }

@@ -20,6 +20,7 @@
 typedef struct WorkTable
 {
 	Relation	rel;			/* NULL: not open */
+	const AttrNumber *attnums;	/* where our columns stand, by ColumnId */
 	int			slot_count;		/* made in this call */
 	TupleDesc	copied_desc;	/* for the slots after the first few */
 	List	   *read_indexes;	/* opened for scans only */
@@ -43,6 +44,7 @@ typedef struct Row
 {
 	Work	   *work;
 	TableId		table;
+	const AttrNumber *attnums;	/* the table's */
 	TupleTableSlot *slot;
 	Bitmapset  *changed;		/* columns set since row_change() */
 } Row;
@@ -99,7 +101,7 @@ extern bool row_lock_unchanged(Row *row, bool waits, bool *is_busy);
 
 /* The highest row, by the index on exactly these columns, under a prefix. */
 extern Row *row_last(Work *work, TableId table, int column_count,
-					 const AttrNumber *columns, int prefix_count,
+					 const ColumnId *columns, int prefix_count,
 					 const Datum *prefix);
 
 /* All rows under a prefix of the primary key, in its order. */
@@ -136,12 +138,12 @@ extern void row_queue_inserts(Work *work, TableId table);
  * unique index on exactly these columns, is there; wait for anybody who is
  * inserting one now. False: one is there, committed or our own; in REPEATABLE
  * READ and above it is then visible too, or 40001 was raised. A duplicate in
- * any other unique index is 23505. Only for the tables that row.c lists as
+ * any other unique index is 23505. Only for tables that tables.def calls
  * contested.
  */
 extern bool row_insert_if_absent(Row *row);
 extern bool row_insert_if_absent_by(Row *row, int column_count,
-									const AttrNumber *columns);
+									const ColumnId *columns);
 
 /* Write changed, which row_change() made from locked. */
 extern void row_update(Row *locked, Row *changed);
@@ -152,88 +154,104 @@ extern void row_delete(Row *locked);
 /* The row as a composite Datum in the caller's memory. */
 extern Datum row_datum(Row *row);
 
-/* Columns. A getter must not be used on a NULL. */
+/*
+ * Columns. One that is newer than the schema is an error; table_has_column()
+ * tells. A getter must not be used on a NULL.
+ */
+static inline AttrNumber
+row_attnum(Row *row, ColumnId column)
+{
+	AttrNumber	attnum = row->attnums[column];
+
+	if (unlikely(attnum == InvalidAttrNumber))
+		table_lacks_column(row->table, column);
+	return attnum;
+}
+
 static inline bool
-row_is_null(Row *row, AttrNumber column)
+row_is_null(Row *row, ColumnId column)
 {
 	bool		isnull;
 
-	(void) slot_getattr(row->slot, column, &isnull);
+	(void) slot_getattr(row->slot, row_attnum(row, column), &isnull);
 	return isnull;
 }
 
 static inline Datum
-row_value(Row *row, AttrNumber column)
+row_value(Row *row, ColumnId column)
 {
 	bool		isnull;
-	Datum		value = slot_getattr(row->slot, column, &isnull);
+	Datum		value = slot_getattr(row->slot, row_attnum(row, column),
+									 &isnull);
 
 	Assert(!isnull);
 	return value;
 }
 
 static inline int64
-row_int64(Row *row, AttrNumber column)
+row_int64(Row *row, ColumnId column)
 {
 	return DatumGetInt64(row_value(row, column));
 }
 
 static inline int32
-row_int32(Row *row, AttrNumber column)
+row_int32(Row *row, ColumnId column)
 {
 	return DatumGetInt32(row_value(row, column));
 }
 
 static inline TimestampTz
-row_time(Row *row, AttrNumber column)
+row_time(Row *row, ColumnId column)
 {
 	return DatumGetTimestampTz(row_value(row, column));
 }
 
 static inline bool
-row_is(Row *row, AttrNumber column, EnumLabel label)
+row_is(Row *row, ColumnId column, EnumLabel label)
 {
 	return DatumGetObjectId(row_value(row, column)) == enum_oid(label);
 }
 
 static inline void
-row_set(Row *row, AttrNumber column, Datum value)
+row_set(Row *row, ColumnId column, Datum value)
 {
-	row->slot->tts_values[column - 1] = value;
-	row->slot->tts_isnull[column - 1] = false;
+	AttrNumber	attnum = row_attnum(row, column);
+
+	row->slot->tts_values[attnum - 1] = value;
+	row->slot->tts_isnull[attnum - 1] = false;
 	if (row->changed)
 		row->changed = bms_add_member(row->changed,
-									  column - FirstLowInvalidHeapAttributeNumber);
+									  attnum - FirstLowInvalidHeapAttributeNumber);
 }
 
 static inline void
-row_set_null(Row *row, AttrNumber column)
+row_set_null(Row *row, ColumnId column)
 {
 	row_set(row, column, (Datum) 0);
-	row->slot->tts_isnull[column - 1] = true;
+	row->slot->tts_isnull[row->attnums[column] - 1] = true;
 }
 
 static inline void
-row_set_int64(Row *row, AttrNumber column, int64 value)
+row_set_int64(Row *row, ColumnId column, int64 value)
 {
 	row_set(row, column, Int64GetDatum(value));
 }
 
 static inline void
-row_set_int32(Row *row, AttrNumber column, int32 value)
+row_set_int32(Row *row, ColumnId column, int32 value)
 {
 	row_set(row, column, Int32GetDatum(value));
 }
 
 static inline void
-row_set_enum(Row *row, AttrNumber column, EnumLabel label)
+row_set_enum(Row *row, ColumnId column, EnumLabel label)
 {
 	row_set(row, column, ObjectIdGetDatum(enum_oid(label)));
 }
 
 /* now(), the transaction's start. */
 static inline void
-row_set_now(Row *row, AttrNumber column)
+row_set_now(Row *row, ColumnId column)
 {
 	row_set(row, column,
 			TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));

@@ -8,10 +8,8 @@
 #include "base/compat.h"
 #include "row/row.h"
 
-#define MAX_KEYS 3
-
-/* A primary key is always the first columns. */
-extern const AttrNumber row_key_columns[MAX_KEYS];
+/* A primary key has the first ids. */
+extern const ColumnId row_key_columns[MAX_KEYS];
 
 /* The table, open and locked for the purpose. */
 extern WorkTable *row_open_for_read(Work *work, TableId table);
@@ -32,10 +30,15 @@ extern void row_insert_queued(Work *work);
  * same columns and yet be partial, deferrable, descending or no B-tree.
  */
 extern bool row_index_fits(Relation index, int column_count,
-						   const AttrNumber *columns);
+						   const AttrNumber *attnums);
 
-/* Raise 55000: no index fits. */
-pg_noreturn extern void row_lacks_index(Relation rel);
+/* The index on exactly these columns, open to the end of the call. */
+extern Relation row_index_for_scan(WorkTable *open, int column_count,
+								   const ColumnId *columns);
+
+/* The unique indexes on exactly these columns: a list of OIDs, not empty. */
+extern List *row_index_arbiters(const WorkTable *open, int column_count,
+								const ColumnId *columns);
 
 /* Raise 40001. */
 pg_noreturn extern void row_serialization_failure(void);

@@ -9,7 +9,6 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_am_d.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -27,74 +26,10 @@ struct RowScan
 	Row		   *row;			/* the last one read, unless it is kept */
 };
 
-bool
-row_index_fits(Relation index, int column_count, const AttrNumber *columns)
-{
-	Form_pg_index form = index->rd_index;
-
-	if (form->indnkeyatts != column_count || !form->indisunique ||
-		!form->indimmediate || !form->indisready ||
-		index->rd_rel->relam != BTREE_AM_OID ||
-		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
-		return false;
-	for (int i = 0; i < column_count; i++)
-		if (form->indkey.values[i] != columns[i] || index->rd_indoption[i] != 0)
-			return false;
-	return true;
-}
-
-void
-row_lacks_index(Relation rel)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("table \"%s\" lacks an index that the extension commerce needs",
-					RelationGetRelationName(rel))));
-}
-
-/*
- * The index on exactly these columns. Found by its columns each time, so that
- * REINDEX CONCURRENTLY and a renamed index go unnoticed; kept open to the end
- * of the call.
- */
-static Relation
-find_index(WorkTable *open, int column_count, const AttrNumber *columns)
-{
-	ListCell   *cell;
-
-	for (int i = 0; open->result && i < open->result->ri_NumIndices; i++)
-	{
-		Relation	index = open->result->ri_IndexRelationDescs[i];
-
-		if (index->rd_index->indisvalid &&
-			row_index_fits(index, column_count, columns))
-			return index;
-	}
-
-	foreach(cell, open->read_indexes)
-		if (row_index_fits(lfirst(cell), column_count, columns))
-			return lfirst(cell);
-
-	foreach(cell, RelationGetIndexList(open->rel))
-	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		if (index->rd_index->indisvalid &&
-			row_index_fits(index, column_count, columns))
-		{
-			open->read_indexes = lappend(open->read_indexes, index);
-			return index;
-		}
-		index_close(index, AccessShareLock);
-	}
-
-	row_lacks_index(open->rel);
-}
-
 /* Begin a scan under a prefix of the columns of an index. */
 static RowScan *
 begin_scan(Work *work, TableId table, int column_count,
-		   const AttrNumber *columns, int prefix_count, const Datum *prefix,
+		   const ColumnId *columns, int prefix_count, const Datum *prefix,
 		   Snapshot snapshot)
 {
 	RowScan    *scan = palloc(sizeof(RowScan));
@@ -103,7 +38,7 @@ begin_scan(Work *work, TableId table, int column_count,
 	scan->work = work;
 	scan->table = table;
 	scan->row = NULL;
-	scan->index = find_index(open, column_count, columns);
+	scan->index = row_index_for_scan(open, column_count, columns);
 
 	for (int i = 0; i < prefix_count; i++)
 	{
@@ -192,7 +127,7 @@ row_scan_next(RowScan *scan)
 
 Row *
 row_last(Work *work, TableId table, int column_count,
-		 const AttrNumber *columns, int prefix_count, const Datum *prefix)
+		 const ColumnId *columns, int prefix_count, const Datum *prefix)
 {
 	RowScan    *scan;
 	Row		   *row;
@@ -207,14 +142,6 @@ row_last(Work *work, TableId table, int column_count,
 }
 
 /* ---- find and lock by primary key ---- */
-
-void
-row_serialization_failure(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access due to concurrent update")));
-}
 
 static Row *
 probe(Work *work, TableId table, const Datum *key, Snapshot snapshot)
@@ -263,7 +190,10 @@ find(Work *work, TableId table, const Datum *key)
 	return probe(work, table, key, GetActiveSnapshot());
 }
 
-/* Does a later version still have the key? Locked tables have integer keys. */
+/*
+ * Does a later version still have the key? Only keys of bigint and integer are
+ * compared: idempotency keys, of text, are never updated.
+ */
 static bool
 key_unchanged(Row *row, const Datum *key)
 {

@@ -184,8 +184,9 @@ make_target(Relation rel, TableId table, bool speculative)
 }
 
 void
-row_target_open(ResultRelInfo *result, TableId table, bool speculative)
+row_target_open(ResultRelInfo *result, TableId table)
 {
+	bool		speculative = table_is_contested(table);
 	Relation	rel = result->ri_RelationDesc;
 	Target	   *target = targets[table];
 	int			count;

@@ -10,11 +10,10 @@
 
 /*
  * Open the indexes of a table that is open and locked for writing, as
- * ExecOpenIndices() does, and set up its CHECKs. Speculative: for
- * row_insert_if_absent() too; always the same for one table.
+ * ExecOpenIndices() does, and set up its CHECKs; of a contested table for
+ * speculative insertion too.
  */
-extern void row_target_open(ResultRelInfo *result, TableId table,
-							bool speculative);
+extern void row_target_open(ResultRelInfo *result, TableId table);
 
 /* Close the indexes. They stay locked to the end of the transaction. */
 extern void row_target_close(ResultRelInfo *result);

@@ -22,33 +22,50 @@
 /* The default of a column that is not ours. */
 typedef struct AddedColumn
 {
-	AttrNumber	column;
+	AttrNumber	attnum;
 	ExprState  *value;
 } AddedColumn;
 
+/* Which columns are ours? */
+static bool *
+mark_our_columns(const WorkTable *open, int natts)
+{
+	bool	   *is_ours = palloc0((natts + 1) * sizeof(bool));
+
+	for (int i = 1; i <= MAX_COLUMNS; i++)
+		is_ours[open->attnums[i]] = true;
+	return is_ours;
+}
+
 /* Look up, once a call, the defaults of columns that somebody added. */
 static void
-prepare_added_columns(Work *work, WorkTable *open, TableId table)
+prepare_added_columns(WorkTable *open, TableId table)
 {
 	TupleDesc	desc = RelationGetDescr(open->rel);
+	bool	   *is_ours;
 
-	for (int i = table_column_count(table); i < desc->natts; i++)
+	open->added_known = true;
+	if (desc->natts == table_column_count(table))
+		return;
+	is_ours = mark_our_columns(open, desc->natts);
+
+	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 		AddedColumn *added;
 		Expr	   *expr;
 
-		if (att->attisdropped || att->attgenerated)
+		if (is_ours[i + 1] || att->attisdropped || att->attgenerated)
 			continue;
 		expr = (Expr *) build_column_default(open->rel, i + 1);
 		if (expr == NULL)
 			continue;
 		added = palloc(sizeof(AddedColumn));
-		added->column = i + 1;
+		added->attnum = i + 1;
 		added->value = ExecInitExpr(expression_planner(expr), NULL);
 		open->added_columns = lappend(open->added_columns, added);
 	}
-	open->added_known = true;
+	pfree(is_ours);
 }
 
 Row *
@@ -63,15 +80,15 @@ row_new(Work *work, TableId table)
 		   row->slot->tts_tupleDescriptor->natts * sizeof(bool));
 
 	if (!open->added_known)
-		prepare_added_columns(work, open, table);
+		prepare_added_columns(open, table);
 	foreach(cell, open->added_columns)
 	{
 		AddedColumn *added = lfirst(cell);
 
-		row->slot->tts_values[added->column - 1] =
+		row->slot->tts_values[added->attnum - 1] =
 			ExecEvalExpr(added->value,
 						 GetPerTupleExprContext(work->estate),
-						 &row->slot->tts_isnull[added->column - 1]);
+						 &row->slot->tts_isnull[added->attnum - 1]);
 	}
 	ExecStoreVirtualTuple(row->slot);
 	return row;
@@ -323,36 +340,16 @@ insert_speculatively(Row *row, List *arbiters, List **recheck)
 	}
 }
 
-/*
- * All indexes that hold these columns unique: while REINDEX CONCURRENTLY is
- * at work there are two, and the one not yet valid must not complain first.
- */
-static List *
-find_arbiters(ResultRelInfo *result, int column_count,
-			  const AttrNumber *columns)
-{
-	List	   *arbiters = NIL;
-
-	for (int i = 0; i < result->ri_NumIndices; i++)
-	{
-		Relation	index = result->ri_IndexRelationDescs[i];
-
-		if (row_index_fits(index, column_count, columns))
-			arbiters = lappend_oid(arbiters, RelationGetRelid(index));
-	}
-	if (arbiters == NIL)
-		row_lacks_index(result->ri_RelationDesc);
-	return arbiters;
-}
-
 bool
-row_insert_if_absent_by(Row *row, int column_count, const AttrNumber *columns)
+row_insert_if_absent_by(Row *row, int column_count, const ColumnId *columns)
 {
 	Work	   *work = row->work;
 	ResultRelInfo *result = work->tables[row->table].result;
-	List	   *arbiters = find_arbiters(result, column_count, columns);
+	List	   *arbiters = row_index_arbiters(&work->tables[row->table],
+											  column_count, columns);
 	List	   *recheck = NIL;
 
+	Assert(table_is_contested(row->table));
 	if (result->ri_TrigDesc && result->ri_TrigDesc->trig_insert_before_row &&
 		!ExecBRInsertTriggers(work->estate, result, row->slot))
 	{

@@ -9,7 +9,9 @@
 
 #include "access/xact.h"
 #include "base/args.h"
+#include "base/entry.h"
 #include "base/money.h"
+#include "catalog/pg_type.h"
 #include "shop/balance.h"
 #include "shop/catalogue.h"
 #include "shop/idempotency.h"
@@ -18,44 +20,25 @@
 int64		balance_max_charge_amount;
 
 Refusal *
-balance_not_found(int64 user_id)
-{
-	return refusal_int64(refusal_new(BALANCE_ACCOUNT_NOT_FOUND,
-									 "user " INT64_FORMAT " has no balance account",
-									 user_id),
-						 "user_id", user_id);
-}
-
-Refusal *
 balance_check(Row *balance, int64 amount)
 {
-	int64		user_id = row_int64(balance, BALANCES_USER_ID);
 	int64		available = row_int64(balance, BALANCES_BALANCE);
-	Refusal    *refusal;
 
 	if (amount <= available)
 		return NULL;
-	refusal = refusal_new(INSUFFICIENT_BALANCE,
-						  "insufficient balance of user " INT64_FORMAT ": " INT64_FORMAT " requested, " INT64_FORMAT " available",
-						  user_id, amount, available);
-	refusal_int64(refusal, "user_id", user_id);
-	refusal_int64(refusal, "requested", amount);
-	return refusal_int64(refusal, "available", available);
+	return refuse_insufficient_balance(row_int64(balance, BALANCES_USER_ID),
+									   amount, available);
 }
 
 Refusal *
 balance_check_room(Row *balance, int64 amount)
 {
-	int64		user_id = row_int64(balance, BALANCES_USER_ID);
 	int64		after;
 
 	if (!pg_add_s64_overflow(row_int64(balance, BALANCES_BALANCE), amount,
 							 &after))
 		return NULL;
-	return refusal_int64(refusal_new(BALANCE_LIMIT_EXCEEDED,
-									 "balance of user " INT64_FORMAT " would exceed its limit",
-									 user_id),
-						 "user_id", user_id);
+	return refuse_balance_limit_exceeded(row_int64(balance, BALANCES_USER_ID));
 }
 
 Row *
@@ -176,7 +159,7 @@ use(Work *work, int64 amount, const Idempotency *scope, Row **entry)
 	Refusal    *refusal;
 
 	if (balance == NULL)
-		return balance_not_found(scope->user_id);
+		return refuse_balance_account_not_found(scope->user_id);
 
 	refusal = claim_entry(balance, amount, scope, entry);
 	if (refusal || *entry)
@@ -188,6 +171,15 @@ use(Work *work, int64 amount, const Idempotency *scope, Row **entry)
 	*entry = balance_move(balance, ENTRY_USE, -amount, NO_ORDER);
 	return NULL;
 }
+
+static Entry charge_balance_entry = {
+	.arguments = {
+		{"user_id", INT8OID},
+		{"amount", INT8OID},
+		{"idempotency_key", TEXTOID, true}
+	},
+	.row = "balance_history"
+};
 
 PG_FUNCTION_INFO_V1(commerce_charge_balance);
 
@@ -201,7 +193,7 @@ commerce_charge_balance(PG_FUNCTION_ARGS)
 	Row		   *entry = NULL;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "user_id", "amount");
+	entry_check(fcinfo, &charge_balance_entry);
 	scope.user_id = PG_GETARG_INT64(0);
 	amount = PG_GETARG_INT64(1);
 	refusal_check(money_check_amount(amount, balance_max_charge_amount));
@@ -213,6 +205,15 @@ commerce_charge_balance(PG_FUNCTION_ARGS)
 	row_end(&work);
 	return result;
 }
+
+static Entry use_balance_entry = {
+	.arguments = {
+		{"user_id", INT8OID},
+		{"amount", INT8OID},
+		{"idempotency_key", TEXTOID, true}
+	},
+	.row = "balance_history"
+};
 
 PG_FUNCTION_INFO_V1(commerce_use_balance);
 
@@ -226,7 +227,7 @@ commerce_use_balance(PG_FUNCTION_ARGS)
 	Row		   *entry = NULL;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "user_id", "amount");
+	entry_check(fcinfo, &use_balance_entry);
 	scope.user_id = PG_GETARG_INT64(0);
 	amount = PG_GETARG_INT64(1);
 	refusal_check(money_check_amount(amount, PG_INT64_MAX));
@@ -239,6 +240,11 @@ commerce_use_balance(PG_FUNCTION_ARGS)
 	return result;
 }
 
+static Entry get_balance_entry = {
+	.arguments = {{"user_id", INT8OID}},
+	.type = INT8OID
+};
+
 PG_FUNCTION_INFO_V1(commerce_get_balance);
 
 /* Read a balance: README, Balance. */
@@ -250,13 +256,13 @@ commerce_get_balance(PG_FUNCTION_ARGS)
 	Work		work;
 	Row		   *row;
 
-	ARGS_NO_NULLS(fcinfo, "user_id");
+	entry_check(fcinfo, &get_balance_entry);
 	user_id = PG_GETARG_INT64(0);
 
 	row_begin_read(&work);
 	row = row_find(&work, TABLE_BALANCES, Int64GetDatum(user_id));
 	if (row == NULL)
-		refusal_raise(balance_not_found(user_id));
+		refusal_raise(refuse_balance_account_not_found(user_id));
 	balance = row_int64(row, BALANCES_BALANCE);
 	row_end(&work);
 	PG_RETURN_INT64(balance);

@@ -5,17 +5,12 @@
 #ifndef COMMERCE_BALANCE_H
 #define COMMERCE_BALANCE_H
 
+#include "base/ids.h"
 #include "base/refusal.h"
 #include "row/row.h"
 
 /* The setting commerce.max_charge_amount, minor currency units. */
 extern int64 balance_max_charge_amount;
-
-/* No order behind an entry. */
-#define NO_ORDER INT64CONST(0)
-
-/* Refuses with BALANCE_ACCOUNT_NOT_FOUND. */
-extern Refusal *balance_not_found(int64 user_id);
 
 /* Refuses with INSUFFICIENT_BALANCE when amount is more than the balance. */
 extern Refusal *balance_check(Row *balance, int64 amount);

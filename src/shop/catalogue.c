@@ -10,6 +10,8 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/args.h"
+#include "base/entry.h"
+#include "catalog/pg_type.h"
 #include "counter/counter.h"
 #include "funcapi.h"
 #include "shop/catalogue.h"
@@ -21,7 +23,7 @@
 #define FIRST_STOCK_REASON "initial"
 
 int64
-catalogue_insert(Row *row, AttrNumber key_column, SequenceId sequence,
+catalogue_insert(Row *row, ColumnId key_column, SequenceId sequence,
 				 NullableDatum given)
 {
 	int64		id;
@@ -48,20 +50,13 @@ catalogue_check_user(Work *work, int64 user_id)
 {
 	if (row_find(work, TABLE_USERS, Int64GetDatum(user_id)) != NULL)
 		return NULL;
-	return refusal_int64(refusal_new(USER_NOT_FOUND,
-									 "user " INT64_FORMAT " not found",
-									 user_id),
-						 "user_id", user_id);
+	return refuse_user_not_found(user_id);
 }
 
-Refusal *
-catalogue_option_not_found(int64 option_id)
-{
-	return refusal_int64(refusal_new(PRODUCT_OPTION_NOT_FOUND,
-									 "product option " INT64_FORMAT " not found",
-									 option_id),
-						 "option_id", option_id);
-}
+static Entry create_user_entry = {
+	.arguments = {{"name", TEXTOID}, {"user_id", INT8OID, true}},
+	.row = "users"
+};
 
 PG_FUNCTION_INFO_V1(commerce_create_user);
 
@@ -74,7 +69,7 @@ commerce_create_user(PG_FUNCTION_ARGS)
 	Row		   *row;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "name");
+	entry_check(fcinfo, &create_user_entry);
 	name = args_name(fcinfo, 0, "name");
 
 	row_begin_write(&work, "create_user()");
@@ -88,6 +83,11 @@ commerce_create_user(PG_FUNCTION_ARGS)
 	return result;
 }
 
+static Entry create_product_entry = {
+	.arguments = {{"name", TEXTOID}, {"product_id", INT8OID, true}},
+	.row = "products"
+};
+
 PG_FUNCTION_INFO_V1(commerce_create_product);
 
 /* Add a product: PRODUCT of the flow chart. */
@@ -99,7 +99,7 @@ commerce_create_product(PG_FUNCTION_ARGS)
 	Row		   *row;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "name");
+	entry_check(fcinfo, &create_product_entry);
 	name = args_name(fcinfo, 0, "name");
 
 	row_begin_write(&work, "create_product()");
@@ -132,11 +132,19 @@ check_product(Work *work, int64 product_id)
 {
 	if (row_find(work, TABLE_PRODUCTS, Int64GetDatum(product_id)) != NULL)
 		return NULL;
-	return refusal_int64(refusal_new(PRODUCT_NOT_FOUND,
-									 "product " INT64_FORMAT " not found",
-									 product_id),
-						 "product_id", product_id);
+	return refuse_product_not_found(product_id);
 }
+
+static Entry create_product_option_entry = {
+	.arguments = {
+		{"product_id", INT8OID},
+		{"name", TEXTOID},
+		{"price", INT8OID},
+		{"stock", INT8OID},
+		{"option_id", INT8OID, true}
+	},
+	.row = "product_options"
+};
 
 PG_FUNCTION_INFO_V1(commerce_create_product_option);
 
@@ -153,7 +161,7 @@ commerce_create_product_option(PG_FUNCTION_ARGS)
 	Row		   *row;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "product_id", "name", "price", "stock");
+	entry_check(fcinfo, &create_product_option_entry);
 	product_id = PG_GETARG_INT64(0);
 	name = args_name(fcinfo, 1, "name");
 	price = args_int64_min(fcinfo, 2, "price", 0);
@@ -177,6 +185,11 @@ commerce_create_product_option(PG_FUNCTION_ARGS)
 	return result;
 }
 
+static Entry set_price_entry = {
+	.arguments = {{"option_id", INT8OID}, {"price", INT8OID}},
+	.row = "product_options"
+};
+
 PG_FUNCTION_INFO_V1(commerce_set_price);
 
 /* Set the price that later orders pay: README, Catalogue. */
@@ -190,14 +203,14 @@ commerce_set_price(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "option_id", "price");
+	entry_check(fcinfo, &set_price_entry);
 	option_id = PG_GETARG_INT64(0);
 	price = args_int64_min(fcinfo, 1, "price", 0);
 
 	row_begin_write(&work, "set_price()");
 	row = row_lock(&work, TABLE_PRODUCT_OPTIONS, Int64GetDatum(option_id));
 	if (row == NULL)
-		refusal_raise(catalogue_option_not_found(option_id));
+		refusal_raise(refuse_product_option_not_found(option_id));
 	changed = row_change(row);
 	row_set_int64(changed, PRODUCT_OPTIONS_PRICE, price);
 	row_update(row, changed);
@@ -223,7 +236,7 @@ adjust_stock(Work *work, int64 option_id, int64 quantity, text *reason,
 
 	*option = row_find(work, TABLE_PRODUCT_OPTIONS, Int64GetDatum(option_id));
 	if (*option == NULL)
-		return catalogue_option_not_found(option_id);
+		return refuse_product_option_not_found(option_id);
 	if (replay)
 		return NULL;
 
@@ -263,6 +276,16 @@ stock_datum(FunctionCallInfo fcinfo, Work *work, Row *option)
 	return result;
 }
 
+static Entry adjust_stock_entry = {
+	.arguments = {
+		{"option_id", INT8OID},
+		{"quantity", INT8OID},
+		{"reason", TEXTOID},
+		{"idempotency_key", TEXTOID, true}
+	},
+	.row = "stock"
+};
+
 PG_FUNCTION_INFO_V1(commerce_adjust_stock);
 
 /* Move an option's stock and record why: README, Catalogue. */
@@ -274,7 +297,7 @@ commerce_adjust_stock(PG_FUNCTION_ARGS)
 	Row		   *option = NULL;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "option_id", "quantity", "reason");
+	entry_check(fcinfo, &adjust_stock_entry);
 	scope.key = args_idempotency_key(fcinfo, 3);
 
 	row_begin_write(&work, "adjust_stock()");

@@ -13,13 +13,10 @@
  * that nobody has; returns the id. An explicit id that exists is 23505.
  * key_column is the row's only unique column.
  */
-extern int64 catalogue_insert(Row *row, AttrNumber key_column,
+extern int64 catalogue_insert(Row *row, ColumnId key_column,
 							  SequenceId sequence, NullableDatum given);
 
 /* Refuses with USER_NOT_FOUND. Users are never deleted: no lock needed. */
 extern Refusal *catalogue_check_user(Work *work, int64 user_id);
-
-/* PRODUCT_OPTION_NOT_FOUND, for whoever looked and did not find it. */
-extern Refusal *catalogue_option_not_found(int64 option_id);
 
 #endif							/* COMMERCE_CATALOGUE_H */

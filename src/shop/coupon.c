@@ -11,9 +11,11 @@
 
 #include "access/xact.h"
 #include "base/args.h"
+#include "base/entry.h"
+#include "base/ids.h"
 #include "base/money.h"
+#include "catalog/pg_type.h"
 #include "counter/counter.h"
-#include "shop/balance.h"
 #include "shop/catalogue.h"
 #include "shop/coupon.h"
 #include "shop/coupon_policy.h"
@@ -21,85 +23,56 @@
 #include "utils/timestamp.h"
 
 /* The unique index that holds per_user_limit. */
-static const AttrNumber issue_columns[] = {
+static const ColumnId issue_columns[] = {
 	COUPONS_USER_ID, COUPONS_POLICY_ID, COUPONS_ISSUE_NO
 };
-
-static Refusal *
-coupon_not_found(int64 coupon_id)
-{
-	return refusal_int64(refusal_new(COUPON_NOT_FOUND,
-									 "coupon " INT64_FORMAT " not found",
-									 coupon_id),
-						 "coupon_id", coupon_id);
-}
 
 /* COUPON_ALREADY_USED or COUPON_REVOKED unless it is issued. */
 static Refusal *
 check_issued(Row *coupon)
 {
 	int64		coupon_id = row_int64(coupon, COUPONS_COUPON_ID);
-	Refusal    *refusal;
+	int64		order_id = NO_ORDER;
 
 	if (row_is(coupon, COUPONS_STATUS, COUPON_ISSUED))
 		return NULL;
-
-	if (row_is(coupon, COUPONS_STATUS, COUPON_IS_REVOKED))
-		return refusal_int64(refusal_new(COUPON_REVOKED,
-										 "coupon " INT64_FORMAT " was revoked",
-										 coupon_id),
-							 "coupon_id", coupon_id);
-
-	refusal = refusal_int64(refusal_new(COUPON_ALREADY_USED,
-										"coupon " INT64_FORMAT " was already used",
-										coupon_id),
-							"coupon_id", coupon_id);
+	if (row_is(coupon, COUPONS_STATUS, COUPON_REVOKED))
+		return refuse_coupon_revoked(coupon_id);
 	if (!row_is_null(coupon, COUPONS_ORDER_ID))
-		refusal_int64(refusal, "order_id", row_int64(coupon, COUPONS_ORDER_ID));
-	return refusal;
+		order_id = row_int64(coupon, COUPONS_ORDER_ID);
+	return refuse_coupon_already_used(coupon_id, order_id);
 }
 
 static Refusal *
 check_not_expired(Row *coupon)
 {
-	int64		coupon_id = row_int64(coupon, COUPONS_COUPON_ID);
 	TimestampTz expires_at = row_time(coupon, COUPONS_EXPIRES_AT);
-	Refusal    *refusal;
 
 	if (GetCurrentTransactionStartTimestamp() < expires_at)
 		return NULL;
-	refusal = refusal_int64(refusal_new(COUPON_EXPIRED,
-										"coupon " INT64_FORMAT " has expired",
-										coupon_id),
-							"coupon_id", coupon_id);
-	return refusal_time(refusal, "expires_at", expires_at);
+	return refuse_coupon_expired(row_int64(coupon, COUPONS_COUPON_ID),
+								 expires_at);
 }
 
 static Refusal *
 check_minimum(int64 coupon_id, Row *policy, int64 amount)
 {
 	int64		minimum = row_int64(policy, COUPON_POLICIES_MIN_ORDER_AMOUNT);
-	Refusal    *refusal;
 
 	if (amount >= minimum)
 		return NULL;
-	refusal = refusal_new(COUPON_MIN_ORDER_NOT_MET,
-						  "coupon " INT64_FORMAT " needs an order of at least " INT64_FORMAT,
-						  coupon_id, minimum);
-	refusal_int64(refusal, "coupon_id", coupon_id);
-	refusal_int64(refusal, "requested", amount);
-	return refusal_int64(refusal, "min_order_amount", minimum);
+	return refuse_coupon_min_order_not_met(coupon_id, amount, minimum);
 }
 
 Refusal *
-coupon_check_found(Row *coupon, int64 user_id, int64 coupon_id, int64 amount,
-				   CouponUse *use)
+coupon_check(Row *coupon, int64 user_id, int64 coupon_id, int64 amount,
+			 CouponUse *use)
 {
 	Row		   *policy;
 	Refusal    *refusal;
 
 	if (coupon == NULL || row_int64(coupon, COUPONS_USER_ID) != user_id)
-		return coupon_not_found(coupon_id);
+		return refuse_coupon_not_found(coupon_id);
 	refusal = check_issued(coupon);
 	if (refusal)
 		return refusal;
@@ -110,7 +83,7 @@ coupon_check_found(Row *coupon, int64 user_id, int64 coupon_id, int64 amount,
 	policy = coupon_policy_find(coupon->work,
 								row_int64(coupon, COUPONS_POLICY_ID));
 	if (policy == NULL)
-		return coupon_policy_not_found(row_int64(coupon, COUPONS_POLICY_ID));
+		return refuse_coupon_policy_not_found(row_int64(coupon, COUPONS_POLICY_ID));
 	refusal = check_minimum(coupon_id, policy, amount);
 	if (refusal)
 		return refusal;
@@ -118,15 +91,6 @@ coupon_check_found(Row *coupon, int64 user_id, int64 coupon_id, int64 amount,
 	use->coupon = coupon;
 	use->discount = coupon_policy_discount(policy, amount);
 	return NULL;
-}
-
-Refusal *
-coupon_check(Work *work, int64 user_id, int64 coupon_id, int64 amount,
-			 CouponUse *use)
-{
-	return coupon_check_found(row_get(work, TABLE_COUPONS,
-									  Int64GetDatum(coupon_id)),
-							  user_id, coupon_id, amount, use);
 }
 
 Row *
@@ -145,7 +109,7 @@ coupon_use(const CouponUse *use, int64 order_id)
 
 /* Does a coupon of this policy come back from an order that was paid? */
 static bool
-is_restored_on_cancel(Work *work, int64 policy_id)
+comes_back_on_cancel(Work *work, int64 policy_id)
 {
 	Row		   *policy = coupon_policy_find(work, policy_id);
 
@@ -154,18 +118,18 @@ is_restored_on_cancel(Work *work, int64 policy_id)
 }
 
 void
-coupon_restore(Work *work, int64 coupon_id, int64 order_id, bool was_paid)
+coupon_give_back(Work *work, int64 coupon_id, int64 order_id, bool was_paid)
 {
 	Row		   *coupon = row_lock(work, TABLE_COUPONS,
 								  Int64GetDatum(coupon_id));
 	Row		   *changed;
 
-	/* Whoever edited the tables so that it is not, has restored it already. */
+	/* Whoever edited the tables so that it is not, has given it back already. */
 	if (coupon == NULL || row_is_null(coupon, COUPONS_ORDER_ID) ||
 		row_int64(coupon, COUPONS_ORDER_ID) != order_id)
 		return;
 	if (was_paid &&
-		!is_restored_on_cancel(work, row_int64(coupon, COUPONS_POLICY_ID)))
+		!comes_back_on_cancel(work, row_int64(coupon, COUPONS_POLICY_ID)))
 		return;
 
 	changed = row_change(coupon);
@@ -184,24 +148,11 @@ check_issue_period(Row *policy)
 	TimestampTz from = row_time(policy, COUPON_POLICIES_ISSUE_FROM);
 	TimestampTz until = row_time(policy, COUPON_POLICIES_ISSUE_UNTIL);
 	int64		policy_id = row_int64(policy, COUPON_POLICIES_POLICY_ID);
-	Refusal    *refusal;
 
 	if (now >= until)
-	{
-		refusal = refusal_new(COUPON_ISSUE_ENDED,
-							  "issuing of coupon policy " INT64_FORMAT " has ended",
-							  policy_id);
-		refusal_int64(refusal, "policy_id", policy_id);
-		return refusal_time(refusal, "issue_until", until);
-	}
+		return refuse_coupon_issue_ended(policy_id, until);
 	if (now < from)
-	{
-		refusal = refusal_new(COUPON_ISSUE_NOT_STARTED,
-							  "issuing of coupon policy " INT64_FORMAT " has not started",
-							  policy_id);
-		refusal_int64(refusal, "policy_id", policy_id);
-		return refusal_time(refusal, "issue_from", from);
-	}
+		return refuse_coupon_issue_not_started(policy_id, from);
 	return NULL;
 }
 
@@ -214,15 +165,6 @@ issued_count(Work *work, int64 user_id, int64 policy_id)
 								issue_columns, lengthof(prefix), prefix);
 
 	return last ? row_int32(last, COUPONS_ISSUE_NO) : 0;
-}
-
-static Refusal *
-sold_out(int64 policy_id)
-{
-	return refusal_int64(refusal_new(COUPON_SOLD_OUT,
-									 "coupon policy " INT64_FORMAT " is sold out",
-									 policy_id),
-						 "policy_id", policy_id);
 }
 
 /* coupon_id 0: take the next one. */
@@ -260,20 +202,13 @@ insert_coupon(Work *work, Row *policy, int64 user_id, int64 coupon_id,
 	for (;;)
 	{
 		int32		issued = issued_count(work, user_id, policy_id);
-		Refusal    *refusal;
 
 		if (issued >= limit)
-		{
-			refusal = refusal_new(COUPON_ALREADY_ISSUED,
-								  "user " INT64_FORMAT " already has %d of coupon policy " INT64_FORMAT,
-								  user_id, issued, policy_id);
-			refusal_int64(refusal, "user_id", user_id);
-			refusal_int64(refusal, "policy_id", policy_id);
-			return refusal_int64(refusal, "per_user_limit", limit);
-		}
+			return refuse_coupon_already_issued(user_id, policy_id, limit,
+												issued);
 		if (!IsolationUsesXactSnapshot() &&
 			counter_available(work, TABLE_COUPON_QUOTA_SLOTS, policy_id) == 0)
-			return sold_out(policy_id);
+			return refuse_coupon_sold_out(policy_id);
 
 		*coupon = new_coupon(work, policy, user_id, coupon_id, issued + 1);
 		if (row_insert_if_absent_by(*coupon, lengthof(issue_columns),
@@ -302,7 +237,7 @@ issue(Work *work, int64 policy_id, const Idempotency *scope, Row **coupon)
 	if (replay)
 	{
 		*coupon = row_find(work, TABLE_COUPONS, Int64GetDatum(coupon_id));
-		return *coupon ? NULL : coupon_not_found(coupon_id);
+		return *coupon ? NULL : refuse_coupon_not_found(coupon_id);
 	}
 
 	refusal = catalogue_check_user(work, scope->user_id);
@@ -310,7 +245,7 @@ issue(Work *work, int64 policy_id, const Idempotency *scope, Row **coupon)
 		return refusal;
 	policy = coupon_policy_find(work, policy_id);
 	if (policy == NULL)
-		return coupon_policy_not_found(policy_id);
+		return refuse_coupon_policy_not_found(policy_id);
 	refusal = check_issue_period(policy);
 	if (refusal)
 		return refusal;
@@ -320,10 +255,19 @@ issue(Work *work, int64 policy_id, const Idempotency *scope, Row **coupon)
 
 	if (!counter_hold(work, TABLE_COUPON_QUOTA_SLOTS, policy_id, 1, &hold,
 					  &available))
-		return sold_out(policy_id);
+		return refuse_coupon_sold_out(policy_id);
 	counter_take(&hold);
 	return NULL;
 }
+
+static Entry issue_coupon_entry = {
+	.arguments = {
+		{"user_id", INT8OID},
+		{"policy_id", INT8OID},
+		{"idempotency_key", TEXTOID, true}
+	},
+	.row = "coupons"
+};
 
 PG_FUNCTION_INFO_V1(commerce_issue_coupon);
 
@@ -336,7 +280,7 @@ commerce_issue_coupon(PG_FUNCTION_ARGS)
 	Row		   *coupon = NULL;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "user_id", "policy_id");
+	entry_check(fcinfo, &issue_coupon_entry);
 	scope.user_id = PG_GETARG_INT64(0);
 	scope.key = args_idempotency_key(fcinfo, 2);
 
@@ -347,6 +291,15 @@ commerce_issue_coupon(PG_FUNCTION_ARGS)
 	return result;
 }
 
+static Entry use_coupon_entry = {
+	.arguments = {
+		{"user_id", INT8OID},
+		{"coupon_id", INT8OID},
+		{"order_amount", INT8OID}
+	},
+	.row = "coupons"
+};
+
 PG_FUNCTION_INFO_V1(commerce_use_coupon);
 
 /* Use a coupon outside of an order: flow chart 2, use. */
@@ -355,20 +308,27 @@ commerce_use_coupon(PG_FUNCTION_ARGS)
 {
 	int64		amount;
 	Work		work;
+	Row		   *coupon;
 	CouponUse	use;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "user_id", "coupon_id", "order_amount");
+	entry_check(fcinfo, &use_coupon_entry);
 	amount = PG_GETARG_INT64(2);
 	refusal_check(money_check_amount(amount, PG_INT64_MAX));
 
 	row_begin_write(&work, "use_coupon()");
-	refusal_check(coupon_check(&work, PG_GETARG_INT64(0), PG_GETARG_INT64(1),
+	coupon = row_lock(&work, TABLE_COUPONS, PG_GETARG_DATUM(1));
+	refusal_check(coupon_check(coupon, PG_GETARG_INT64(0), PG_GETARG_INT64(1),
 							   amount, &use));
 	result = row_datum(coupon_use(&use, NO_ORDER));
 	row_end(&work);
 	return result;
 }
+
+static Entry revoke_coupon_entry = {
+	.arguments = {{"coupon_id", INT8OID}},
+	.row = "coupons"
+};
 
 PG_FUNCTION_INFO_V1(commerce_revoke_coupon);
 
@@ -382,16 +342,16 @@ commerce_revoke_coupon(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "coupon_id");
+	entry_check(fcinfo, &revoke_coupon_entry);
 	coupon_id = PG_GETARG_INT64(0);
 
 	row_begin_write(&work, "revoke_coupon()");
 	coupon = row_lock(&work, TABLE_COUPONS, Int64GetDatum(coupon_id));
 	if (coupon == NULL)
-		refusal_raise(coupon_not_found(coupon_id));
+		refusal_raise(refuse_coupon_not_found(coupon_id));
 	refusal_check(check_issued(coupon));
 	changed = row_change(coupon);
-	row_set_enum(changed, COUPONS_STATUS, COUPON_IS_REVOKED);
+	row_set_enum(changed, COUPONS_STATUS, COUPON_REVOKED);
 	row_update(coupon, changed);
 	result = row_datum(changed);
 	row_end(&work);

@@ -16,27 +16,21 @@ typedef struct CouponUse
 } CouponUse;
 
 /*
- * May this user use this coupon on amount (minor units)? In a writing work
- * the coupon is then locked. Refuses with COUPON_NOT_FOUND,
- * COUPON_ALREADY_USED, COUPON_REVOKED, COUPON_EXPIRED,
- * COUPON_MIN_ORDER_NOT_MET, in this order.
+ * May this user use this coupon, NULL if there is none, on amount (minor
+ * units)? Refuses with COUPON_NOT_FOUND, COUPON_ALREADY_USED, COUPON_REVOKED,
+ * COUPON_EXPIRED, COUPON_MIN_ORDER_NOT_MET, in this order.
  */
-extern Refusal *coupon_check(Work *work, int64 user_id, int64 coupon_id,
+extern Refusal *coupon_check(Row *coupon, int64 user_id, int64 coupon_id,
 							 int64 amount, CouponUse *use);
-
-/* The same of a coupon that was looked up, or NULL: not found. */
-extern Refusal *coupon_check_found(Row *coupon, int64 user_id,
-								   int64 coupon_id, int64 amount,
-								   CouponUse *use);
 
 /* Use it; order_id NO_ORDER is a use outside of an order. */
 extern Row *coupon_use(const CouponUse *use, int64 order_id);
 
 /*
- * An order ends that used this coupon: issue it again, with the expiry it had.
+ * An order ends that used this coupon: it is issued again, with the expiry it had.
  * If the order was paid, only as its policy says.
  */
-extern void coupon_restore(Work *work, int64 coupon_id, int64 order_id,
-						   bool was_paid);
+extern void coupon_give_back(Work *work, int64 coupon_id, int64 order_id,
+							 bool was_paid);
 
 #endif							/* COMMERCE_COUPON_H */

@@ -9,7 +9,9 @@
 
 #include "access/xact.h"
 #include "base/args.h"
+#include "base/entry.h"
 #include "base/money.h"
+#include "catalog/pg_type.h"
 #include "counter/counter.h"
 #include "shop/catalogue.h"
 #include "shop/coupon_policy.h"
@@ -21,15 +23,6 @@ Row *
 coupon_policy_find(Work *work, int64 policy_id)
 {
 	return row_find(work, TABLE_COUPON_POLICIES, Int64GetDatum(policy_id));
-}
-
-Refusal *
-coupon_policy_not_found(int64 policy_id)
-{
-	return refusal_int64(refusal_new(COUPON_POLICY_NOT_FOUND,
-									 "coupon policy " INT64_FORMAT " not found",
-									 policy_id),
-						 "policy_id", policy_id);
 }
 
 int64
@@ -115,11 +108,30 @@ check_policy_arguments(FunctionCallInfo fcinfo)
 
 /* Copy an argument to the column of the same meaning; NULL stays NULL. */
 static void
-set_argument(Row *row, AttrNumber column, FunctionCallInfo fcinfo, int n)
+set_argument(Row *row, ColumnId column, FunctionCallInfo fcinfo, int n)
 {
 	if (!PG_ARGISNULL(n))
 		row_set(row, column, PG_GETARG_DATUM(n));
 }
+
+static Entry create_coupon_policy_entry = {
+	.arguments = {
+		{"name", TEXTOID},
+		{"discount_type", TEXTOID},
+		{"discount_value", INT8OID},
+		{"quantity", INT8OID},
+		{"issue_from", TIMESTAMPTZOID},
+		{"issue_until", TIMESTAMPTZOID},
+		{"max_discount_amount", INT8OID, true},
+		{"min_order_amount", INT8OID},
+		{"per_user_limit", INT4OID},
+		{"valid_for", INTERVALOID, true},
+		{"valid_until", TIMESTAMPTZOID},
+		{"restore_on_cancel", BOOLOID},
+		{"policy_id", INT8OID, true}
+	},
+	.row = "coupon_policies"
+};
 
 PG_FUNCTION_INFO_V1(commerce_create_coupon_policy);
 
@@ -132,10 +144,7 @@ commerce_create_coupon_policy(PG_FUNCTION_ARGS)
 	int64		policy_id;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "name", "discount_type", "discount_value",
-				  "quantity", "issue_from", "issue_until", NULL,
-				  "min_order_amount", "per_user_limit", NULL, "valid_until",
-				  "restore_on_cancel");
+	entry_check(fcinfo, &create_coupon_policy_entry);
 	check_policy_arguments(fcinfo);
 
 	row_begin_write(&work, "create_coupon_policy()");
@@ -164,6 +173,11 @@ commerce_create_coupon_policy(PG_FUNCTION_ARGS)
 	return result;
 }
 
+static Entry close_coupon_policy_entry = {
+	.arguments = {{"policy_id", INT8OID}},
+	.row = "coupon_policies"
+};
+
 PG_FUNCTION_INFO_V1(commerce_close_coupon_policy);
 
 /* End issuing now: README, Catalogue. */
@@ -177,13 +191,13 @@ commerce_close_coupon_policy(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "policy_id");
+	entry_check(fcinfo, &close_coupon_policy_entry);
 	policy_id = PG_GETARG_INT64(0);
 
 	row_begin_write(&work, "close_coupon_policy()");
 	policy = row_lock(&work, TABLE_COUPON_POLICIES, Int64GetDatum(policy_id));
 	if (policy == NULL)
-		refusal_raise(coupon_policy_not_found(policy_id));
+		refusal_raise(refuse_coupon_policy_not_found(policy_id));
 	if (row_time(policy, COUPON_POLICIES_ISSUE_UNTIL) > now)
 	{
 		changed = row_change(policy);

@@ -12,11 +12,6 @@
 extern Row *coupon_policy_find(Work *work, int64 policy_id);
 
 /*
- * COUPON_POLICY_NOT_FOUND, for whoever looked and did not find it.
- */
-extern Refusal *coupon_policy_not_found(int64 policy_id);
-
-/*
  * What a coupon of this policy takes off amount (both minor units): never
  * more than the amount itself.
  */

@@ -17,6 +17,7 @@
 
 #include "access/xact.h"
 #include "base/args.h"
+#include "base/entry.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
 #include "shop/idempotency.h"
@@ -45,12 +46,7 @@ idempotency_same(bytea *digest, bytea *other)
 Refusal *
 idempotency_conflict(const Idempotency *scope)
 {
-	char	   *key = text_to_cstring(scope->key);
-
-	return refusal_text(refusal_new(IDEMPOTENCY_KEY_CONFLICT,
-									"idempotency key \"%s\" was used with other arguments",
-									key),
-						"idempotency_key", key);
+	return refuse_idempotency_key_conflict(text_to_cstring(scope->key));
 }
 
 static bool
@@ -146,6 +142,11 @@ idempotency_forget(Work *work, const Idempotency *scope)
 	row_delete(lock_reserved(work, scope));
 }
 
+static Entry purge_idempotency_keys_entry = {
+	.arguments = {{"older_than", INTERVALOID}},
+	.type = INT8OID
+};
+
 PG_FUNCTION_INFO_V1(commerce_purge_idempotency_keys);
 
 /* Forget the keys at least so old: README, Balance. */
@@ -168,7 +169,7 @@ commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
 	Datum		arguments[1];
 	int64		count;
 
-	ARGS_NO_NULLS(fcinfo, "older_than");
+	entry_check(fcinfo, &purge_idempotency_keys_entry);
 	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than", false));
 
 	sql_begin_write(&run, "purge_idempotency_keys()");

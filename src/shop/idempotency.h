@@ -5,17 +5,15 @@
 #ifndef COMMERCE_IDEMPOTENCY_H
 #define COMMERCE_IDEMPOTENCY_H
 
+#include "base/ids.h"
 #include "base/refusal.h"
 #include "lib/stringinfo.h"
 #include "row/row.h"
 
-/* The user_id of functions whose scope has no user. */
-#define NO_USER INT64CONST(0)
-
 typedef struct Idempotency
 {
 	const char *function;		/* SQL name, as the scope has it */
-	int64		user_id;
+	int64		user_id;		/* NO_USER: the function has none */
 	text	   *key;
 } Idempotency;
 

@@ -19,21 +19,9 @@
 int			items_max_elements;
 
 static Refusal *
-malformed(const char *reason)
-{
-	return refusal_text(refusal_new(INVALID_ORDER_ITEMS,
-									"items are malformed: %s", reason),
-						"reason", reason);
-}
-
-static Refusal *
 malformed_element(int element, const char *reason)
 {
-	return refusal_int64(refusal_text(refusal_new(INVALID_ORDER_ITEMS,
-												  "items are malformed: element %d %s",
-												  element + 1, reason),
-									  "reason", reason),
-						 "element", element + 1);
+	return refuse_invalid_order_item(reason, element + 1);
 }
 
 bool
@@ -80,11 +68,9 @@ parse_element(JsonbContainer *array, int element, OrderItem *item)
 		return malformed_element(element, "has no whole number as option_id");
 	if (!items_whole_number(get_key(object, "quantity", &number),
 							1, MAX_QUANTITY, &item->quantity))
-		return malformed_element(element,
-								 "has no whole number from 1 to 1000000000 as quantity");
+		return malformed_element(element, "has no whole number from 1 to 1000000000 as quantity");
 	if (JsonContainerSize(object) != 2)
-		return malformed_element(element,
-								 "has a key other than option_id and quantity");
+		return malformed_element(element, "has a key other than option_id and quantity");
 	item->element = element;
 	return NULL;
 }
@@ -142,12 +128,12 @@ items_parse(Jsonb *argument, OrderItems *items)
 	Refusal    *refusal;
 
 	if (!JsonContainerIsArray(array) || JsonContainerIsScalar(array))
-		return malformed("not an array");
+		return refuse_invalid_order_items("not an array");
 	count = JsonContainerSize(array);
 	if (count < 1)
-		return malformed("no elements");
+		return refuse_invalid_order_items("no elements");
 	if (count > items_max_elements)
-		return malformed(psprintf("more than %d elements",
+		return refuse_invalid_order_items(psprintf("more than %d elements",
 								  items_max_elements));
 
 	items->count = count;

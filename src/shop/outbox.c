@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/entry.h"
 #include "base/refusal.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
@@ -76,10 +77,7 @@ lock_event(Work *work, int64 event_id, Row **event)
 	*event = row_lock(work, TABLE_OUTBOX, Int64GetDatum(event_id));
 	if (*event != NULL)
 		return NULL;
-	return refusal_int64(refusal_new(EVENT_NOT_FOUND,
-									 "event " INT64_FORMAT " not found",
-									 event_id),
-						 "event_id", event_id);
+	return refuse_event_not_found(event_id);
 }
 
 /* Lock the event the caller holds in this attempt. */
@@ -92,11 +90,7 @@ lock_leased(Work *work, int64 event_id, int32 attempt, Row **event)
 		(row_is(*event, OUTBOX_STATUS, EVENT_RUNNING) &&
 		 row_int32(*event, OUTBOX_ATTEMPT) == attempt))
 		return refusal;
-	refusal = refusal_new(EVENT_LEASE_LOST,
-						  "the lease of attempt %d on event " INT64_FORMAT " is lost",
-						  attempt, event_id);
-	refusal_int64(refusal, "event_id", event_id);
-	return refusal_int64(refusal, "attempt", attempt);
+	return refuse_event_lease_lost(event_id, attempt);
 }
 
 /* Lock a dead event. */
@@ -109,11 +103,7 @@ lock_dead(Work *work, int64 event_id, Row **event)
 	if (refusal || row_is(*event, OUTBOX_STATUS, EVENT_DEAD))
 		return refusal;
 	status = DirectFunctionCall1(enum_out, row_value(*event, OUTBOX_STATUS));
-	refusal = refusal_new(EVENT_STATE_CONFLICT,
-						  "event " INT64_FORMAT " is %s, not dead",
-						  event_id, DatumGetCString(status));
-	refusal_int64(refusal, "event_id", event_id);
-	return refusal_text(refusal, "status", DatumGetCString(status));
+	return refuse_event_state_conflict(event_id, DatumGetCString(status));
 }
 
 /* 5 s x 5^(attempt-1), at most 12 h, +- 10 %. */
@@ -129,6 +119,16 @@ backoff_until(int32 attempt)
 	return GetCurrentTimestamp() + (TimestampTz) (seconds * USECS_PER_SEC);
 }
 
+static Entry fail_event_entry = {
+	.arguments = {
+		{"event_id", INT8OID},
+		{"attempt", INT4OID},
+		{"error", TEXTOID},
+		{"retry_after", INTERVALOID, true}
+	},
+	.row = "outbox"
+};
+
 PG_FUNCTION_INFO_V1(commerce_fail_event);
 
 /* Give a claimed event back with its error: README, Outbox. */
@@ -142,9 +142,9 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "event_id", "attempt", "error");
+	entry_check(fcinfo, &fail_event_entry);
 	attempt = PG_GETARG_INT32(1);
-	if (PG_ARGISNULL(3))
+	if (args_is_null(fcinfo, 3))
 		retry_at = backoff_until(attempt);
 	else
 		retry_at = args_add_interval(GetCurrentTimestamp(),
@@ -165,6 +165,11 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 	return result;
 }
 
+static Entry retry_event_entry = {
+	.arguments = {{"event_id", INT8OID}},
+	.row = "outbox"
+};
+
 PG_FUNCTION_INFO_V1(commerce_retry_event);
 
 /* Make a dead event available now: README, Outbox. */
@@ -176,7 +181,7 @@ commerce_retry_event(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "event_id");
+	entry_check(fcinfo, &retry_event_entry);
 
 	row_begin_write(&work, "retry_event()");
 	refusal_check(lock_dead(&work, PG_GETARG_INT64(0), &event));
@@ -193,6 +198,11 @@ commerce_retry_event(PG_FUNCTION_ARGS)
 	return result;
 }
 
+static Entry discard_event_entry = {
+	.arguments = {{"event_id", INT8OID}},
+	.row = "outbox"
+};
+
 PG_FUNCTION_INFO_V1(commerce_discard_event);
 
 /* Give a dead event up: README, Outbox. */
@@ -204,7 +214,7 @@ commerce_discard_event(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	ARGS_NO_NULLS(fcinfo, "event_id");
+	entry_check(fcinfo, &discard_event_entry);
 
 	row_begin_write(&work, "discard_event()");
 	refusal_check(lock_dead(&work, PG_GETARG_INT64(0), &event));
@@ -218,6 +228,11 @@ commerce_discard_event(PG_FUNCTION_ARGS)
 }
 
 /* ---- purge ---- */
+
+static Entry purge_outbox_entry = {
+	.arguments = {{"older_than", INTERVALOID}},
+	.type = INT8OID
+};
 
 PG_FUNCTION_INFO_V1(commerce_purge_outbox);
 
@@ -245,7 +260,7 @@ commerce_purge_outbox(PG_FUNCTION_ARGS)
 	SqlRun		run;
 	int64		count;
 
-	ARGS_NO_NULLS(fcinfo, "older_than");
+	entry_check(fcinfo, &purge_outbox_entry);
 	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than", false));
 
 	sql_begin_write(&run, "purge_outbox()");

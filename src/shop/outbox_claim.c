@@ -31,6 +31,7 @@
 #include "base/args.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/entry.h"
 #include "base/sql.h"
 #include "base/tables.h"
 #include "catalog/pg_am_d.h"
@@ -61,7 +62,7 @@
 typedef struct Look
 {
 	const char *index;
-	AttrNumber	column;
+	ColumnId	column;
 	TimestampTz first;			/* the first live entry's, until now */
 	TimestampTz from;			/* where to start: nothing was before */
 	int64		thrifty_looks;	/* so many more may start there */
@@ -117,7 +118,8 @@ is_index_of(Look *look, Relation index)
 	return strcmp(RelationGetRelationName(index), look->index) == 0 &&
 		index->rd_index->indisvalid &&
 		index->rd_rel->relam == BTREE_AM_OID &&
-		index->rd_index->indkey.values[0] == look->column &&
+		index->rd_index->indkey.values[0] ==
+		table_attnums(TABLE_OUTBOX)[look->column] &&
 		index->rd_opcintype[0] == TIMESTAMPTZOID &&
 		index->rd_indoption[0] == 0;
 }
@@ -130,7 +132,8 @@ look_along(Look *look, Relation outbox, Relation index, TimestampTz now)
 		clock_ms() < look->thrifty_until_ms;
 	int64		dead;
 
-	look->first = first_live(outbox, index, look->column,
+	look->first = first_live(outbox, index,
+							 table_attnums(TABLE_OUTBOX)[look->column],
 							 is_thrifty ? look->from : DT_NOBEGIN, now, &dead);
 	if (is_thrifty)
 		look->thrifty_looks--;
@@ -234,6 +237,11 @@ return_rows(ReturnSetInfo *result)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 }
 
+static Entry claim_events_entry = {
+	.arguments = {{"batch_size", INT4OID}, {"lease", INTERVALOID}},
+	.columns = {INT8OID, TEXTOID, INT8OID, INT4OID, JSONBOID}
+};
+
 PG_FUNCTION_INFO_V1(commerce_claim_events);
 
 /* Lease due events to the caller: README, Outbox. */
@@ -246,7 +254,7 @@ commerce_claim_events(PG_FUNCTION_ARGS)
 	Datum		arguments[4];
 	SqlRun		run;
 
-	ARGS_NO_NULLS(fcinfo, "batch_size", "lease");
+	entry_check(fcinfo, &claim_events_entry);
 	batch_size = PG_GETARG_INT32(0);
 	if (batch_size < 1)
 		args_invalid("batch_size", "be at least 1");
@@ -346,6 +354,14 @@ deliver(Work *work, const Ack *ack)
 	return true;
 }
 
+static Entry ack_events_entry = {
+	.arguments = {
+		{"event_ids", INT8ARRAYOID, true},
+		{"attempts", INT4ARRAYOID, true}
+	},
+	.type = INT8OID
+};
+
 PG_FUNCTION_INFO_V1(commerce_ack_events);
 
 /* Mark claimed events delivered: README, Outbox. */
@@ -358,6 +374,7 @@ commerce_ack_events(PG_FUNCTION_ARGS)
 	int64		last_delivered = 0;
 	Work		work;
 
+	entry_check(fcinfo, &ack_events_entry);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_INT64(0);
 	acks = read_acks(PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1), &count);

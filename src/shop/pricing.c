@@ -11,14 +11,6 @@
 #include "shop/catalogue.h"
 #include "shop/pricing.h"
 
-static Refusal *
-out_of_range(int64 option_id)
-{
-	return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
-									 "the order's subtotal is out of range"),
-						 "option_id", option_id);
-}
-
 /* Look every option up; refuses with PRODUCT_OPTION_NOT_FOUND. */
 static Refusal *
 find_options(Work *work, const OrderItems *items, PricedLine *lines)
@@ -30,7 +22,7 @@ find_options(Work *work, const OrderItems *items, PricedLine *lines)
 									  Int64GetDatum(option_id));
 
 		if (option == NULL)
-			return catalogue_option_not_found(option_id);
+			return refuse_product_option_not_found(option_id);
 		lines[i].product_id = row_int64(option, PRODUCT_OPTIONS_PRODUCT_ID);
 		lines[i].unit_price = row_int64(option, PRODUCT_OPTIONS_PRICE);
 	}
@@ -58,7 +50,7 @@ pricing_lines(Work *work, const OrderItems *items, Pricing *pricing)
 								&pricing->line_totals[i]) ||
 			pg_add_s64_overflow(pricing->subtotal, pricing->line_totals[i],
 								&pricing->subtotal))
-			return out_of_range(item->option_id);
+			return refuse_subtotal_out_of_range(item->option_id);
 	}
 
 	pricing_discount(pricing, 0);

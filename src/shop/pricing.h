@@ -28,7 +28,7 @@ typedef struct Pricing
 /*
  * Look up the prices and add up; no discount yet. Refuses with
  * PRODUCT_OPTION_NOT_FOUND for the first option missing, and with
- * AMOUNT_OUT_OF_RANGE. Prices are read, not locked: an order pays what was
+ * SUBTOTAL_OUT_OF_RANGE. Prices are read, not locked: an order pays what was
  * committed when it asked.
  */
 extern Refusal *pricing_lines(Work *work, const OrderItems *items,

@@ -8,37 +8,24 @@
 
 #include "shop/stock.h"
 
-/* Add one short option to the refusal, which the first one makes. */
-static void
-add_shortage(Refusal **refusal, int64 option_id, uint64 requested,
-			 int64 available)
-{
-	if (*refusal == NULL)
-	{
-		*refusal = refusal_new(INSUFFICIENT_STOCK,
-							   "insufficient stock of product option " INT64_FORMAT,
-							   option_id);
-		refusal_begin_list(*refusal, "shortages");
-	}
-	refusal_list_option(*refusal, option_id, requested, available);
-}
-
 Refusal *
-stock_check(const OrderItems *items, const int64 *available)
+stock_compare(const OrderItems *items, const int64 *available)
 {
-	Refusal    *refusal = NULL;
+	RefusalOptions *shortages = NULL;
 
 	for (int i = 0; i < items->count; i++)
-		if (items->by_line[i].quantity > available[i])
-			add_shortage(&refusal, items->by_line[i].option_id,
-						 items->by_line[i].quantity, available[i]);
-	if (refusal)
-		refusal_end_list(refusal);
-	return refusal;
+	{
+		const OrderItem *item = &items->by_line[i];
+
+		if (item->quantity > available[i])
+			refusal_add_option(&shortages, items->count, item->option_id,
+							   item->quantity, available[i]);
+	}
+	return shortages ? refuse_insufficient_stock(shortages) : NULL;
 }
 
 bool
-stock_peek(Work *work, const OrderItems *items, CounterHold *holds)
+stock_look(Work *work, const OrderItems *items, CounterHold *holds)
 {
 	bool		suffices = true;
 
@@ -66,11 +53,11 @@ stock_hold(Work *work, const OrderItems *items, CounterHold *holds)
 							items->by_line[line].option_id, &holds[i],
 							&available[line]);
 	}
-	return stock_check(items, available);
+	return stock_compare(items, available);
 }
 
 Refusal *
-stock_look(Work *work, const OrderItems *items)
+stock_check_available(Work *work, const OrderItems *items)
 {
 	int64	   *available = palloc(items->count * sizeof(int64));
 
@@ -78,13 +65,13 @@ stock_look(Work *work, const OrderItems *items)
 	for (int i = 0; i < items->count; i++)
 		available[i] = counter_available(work, TABLE_STOCK_SLOTS,
 										 items->by_line[i].option_id);
-	return stock_check(items, available);
+	return stock_compare(items, available);
 }
 
 static Refusal *
 take(Work *work, int64 option_id, uint64 quantity)
 {
-	Refusal    *refusal = NULL;
+	RefusalOptions *shortages = NULL;
 	CounterHold hold;
 	int64		available;
 
@@ -96,18 +83,8 @@ take(Work *work, int64 option_id, uint64 quantity)
 		counter_take(&hold);
 		return NULL;
 	}
-	add_shortage(&refusal, option_id, quantity, available);
-	refusal_end_list(refusal);
-	return refusal;
-}
-
-static Refusal *
-out_of_range(int64 option_id)
-{
-	return refusal_int64(refusal_new(AMOUNT_OUT_OF_RANGE,
-									 "stock of product option " INT64_FORMAT " is out of range",
-									 option_id),
-						 "option_id", option_id);
+	refusal_add_option(&shortages, 1, option_id, quantity, available);
+	return refuse_insufficient_stock(shortages);
 }
 
 Refusal *
@@ -116,7 +93,7 @@ stock_give_back(Work *work, const StockUnits *units, int count)
 	for (int i = 0; i < count; i++)
 		if (!counter_give_back(work, TABLE_STOCK_SLOTS, units[i].option_id,
 							   units[i].quantity))
-			return out_of_range(units[i].option_id);
+			return refuse_stock_out_of_range(units[i].option_id);
 	return NULL;
 }
 
@@ -127,5 +104,5 @@ stock_move(Work *work, int64 option_id, int64 quantity)
 		return take(work, option_id, -(uint64) quantity);
 	if (counter_give(work, TABLE_STOCK_SLOTS, option_id, quantity))
 		return NULL;
-	return out_of_range(option_id);
+	return refuse_stock_out_of_range(option_id);
 }

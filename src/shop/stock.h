@@ -12,24 +12,25 @@
  * Refuses with INSUFFICIENT_STOCK, listing the lines that want more than is
  * available, which is by line.
  */
-extern Refusal *stock_check(const OrderItems *items, const int64 *available);
+extern Refusal *stock_compare(const OrderItems *items,
+							  const int64 *available);
 
 /*
  * Is there enough for every line, now? Refuses with INSUFFICIENT_STOCK, listing
  * every short line. Locks nothing, so that what is there may be gone at once.
  */
-extern Refusal *stock_look(Work *work, const OrderItems *items);
+extern Refusal *stock_check_available(Work *work, const OrderItems *items);
 
 /*
  * A first look, cheaper and without locks, which fills holds, by option. False:
- * there may be too little; stock_look tells.
+ * there may be too little; stock_check_available tells.
  */
-extern bool stock_peek(Work *work, const OrderItems *items,
+extern bool stock_look(Work *work, const OrderItems *items,
 					   CounterHold *holds);
 
 /*
- * Lock the stock of every line, options ascending, after stock_peek. Refuses
- * like stock_look.
+ * Lock the stock of every line, options ascending, after stock_look. Refuses
+ * like stock_check_available.
  */
 extern Refusal *stock_hold(Work *work, const OrderItems *items,
 						   CounterHold *holds);
@@ -43,14 +44,14 @@ typedef struct StockUnits
 
 /*
  * Put sold units back; the options are different ones, ascending. Refuses
- * with AMOUNT_OUT_OF_RANGE over 2^63-1.
+ * with STOCK_OUT_OF_RANGE over 2^63-1.
  */
 extern Refusal *stock_give_back(Work *work, const StockUnits *units,
 								int count);
 
 /*
  * Add a signed quantity to the stock of an option that exists. Refuses with
- * INSUFFICIENT_STOCK below zero, AMOUNT_OUT_OF_RANGE over 2^63-1.
+ * INSUFFICIENT_STOCK below zero, STOCK_OUT_OF_RANGE over 2^63-1.
  */
 extern Refusal *stock_move(Work *work, int64 option_id, int64 quantity);
 

@@ -1,0 +1,214 @@
+/*
+ * order_place.c
+ *		Making an order, paid at once or held to be paid later.
+ *
+ * Decide first, write after. The idempotency key comes first in the lock order;
+ * the rest is order_decide.c's.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/args.h"
+#include "base/entry.h"
+#include "catalog/pg_type.h"
+#include "order/order_decide.h"
+#include "order/order_insert.h"
+#include "shop/idempotency.h"
+#include "shop/stock.h"
+
+/* Locks what an order needs itself, when it is asked for. */
+typedef struct LockingSource
+{
+	OrderSource source;
+	Payment		payment;
+	CounterHold *holds;			/* as items.by_option */
+} LockingSource;
+
+static Refusal *
+price_now(OrderSource *source, const OrderRequest *request, Pricing *pricing)
+{
+	return pricing_lines(source->work, &request->items, pricing);
+}
+
+/*
+ * In REPEATABLE READ and above only locks tell what has changed since the
+ * snapshot: so nobody is refused for what it shows.
+ */
+static Refusal *
+look_at_slots(OrderSource *source, const OrderItems *items, bool is_refused)
+{
+	LockingSource *locking = (LockingSource *) source;
+
+	if (is_refused)
+		return stock_check_available(source->work, items);
+	locking->holds = palloc(items->count * sizeof(CounterHold));
+	if (stock_look(source->work, items, locking->holds) ||
+		IsolationUsesXactSnapshot())
+		return NULL;
+	return stock_check_available(source->work, items);
+}
+
+static Payment *
+lock_payment(OrderSource *source, const OrderRequest *request)
+{
+	LockingSource *locking = (LockingSource *) source;
+
+	if (request->ttl)
+		return NULL;
+	payment_lock(source->work, request->user_id, &locking->payment);
+	return &locking->payment;
+}
+
+static Row *
+lock_coupon(OrderSource *source, int64 coupon_id)
+{
+	return row_lock(source->work, TABLE_COUPONS, Int64GetDatum(coupon_id));
+}
+
+static Refusal *
+hold_slots(OrderSource *source, const OrderItems *items, bool is_refused)
+{
+	if (is_refused && !IsolationUsesXactSnapshot())
+		return stock_check_available(source->work, items);
+	return stock_hold(source->work, items, ((LockingSource *) source)->holds);
+}
+
+/* Write what was decided. */
+static Row *
+write_order(LockingSource *locking, int64 order_id,
+			const OrderRequest *request, OrderDecision *decision)
+{
+	for (int i = 0; i < request->items.count; i++)
+		counter_take(&locking->holds[i]);
+	if (decision->payment)
+	{
+		payment_take(decision->payment, decision->pricing.total, order_id);
+		payment_write(decision->payment);
+	}
+	if (request->has_coupon)
+		coupon_use(&decision->coupon, order_id);
+	return order_insert(locking->source.work, order_id, request,
+						&decision->pricing);
+}
+
+/*
+ * Claim the key for the order with this id. If it was used before, *replayed
+ * becomes the order as it is now.
+ */
+static Refusal *
+claim_key(Work *work, const OrderRequest *request, text *key, int64 order_id,
+		  Row **replayed)
+{
+	Idempotency scope = {
+		request->ttl ? "hold_order" : "place_order", request->user_id, key
+	};
+	StringInfoData arguments;
+	Refusal    *refusal;
+	bool		replay;
+
+	order_request_canonical(request, &arguments);
+	refusal = idempotency_claim(work, &scope, &arguments, &order_id, &replay);
+	if (refusal || !replay)
+		return refusal;
+	*replayed = row_find(work, TABLE_ORDERS, Int64GetDatum(order_id));
+	return *replayed ? NULL : refuse_order_not_found(order_id);
+}
+
+/* *order becomes the orders row, of now or of the replay. */
+static Refusal *
+make_order(Work *work, const OrderRequest *request, text *key, Row **order)
+{
+	LockingSource locking = {
+		.source = {
+			.work = work, .locks = true, .price = price_now,
+			.look_at_stock = look_at_slots, .find_payment = lock_payment,
+			.find_coupon = lock_coupon, .hold_stock = hold_slots
+		}
+	};
+	OrderDecision decision = {0};
+	int64		order_id = 0;
+	Refusal    *refusal;
+
+	if (key)
+	{
+		order_id = sequence_next(SEQUENCE_ORDER_ID);
+		refusal = claim_key(work, request, key, order_id, order);
+		if (refusal || *order)
+			return refusal;
+	}
+	refusal = order_decide(&locking.source, request, &decision);
+	if (refusal)
+		return refusal;
+	if (order_id == 0)
+		order_id = sequence_next(SEQUENCE_ORDER_ID);
+	*order = write_order(&locking, order_id, request, &decision);
+	return NULL;
+}
+
+static Entry place_order_entry = {
+	.arguments = {
+		{"user_id", INT8OID},
+		{"items", JSONBOID},
+		{"coupon_id", INT8OID, true},
+		{"idempotency_key", TEXTOID, true}
+	},
+	.row = "orders"
+};
+
+PG_FUNCTION_INFO_V1(commerce_place_order);
+
+/* Buy and pay in one step: doc/flow-chart.md, 3. */
+Datum
+commerce_place_order(PG_FUNCTION_ARGS)
+{
+	OrderRequest request = {0};
+	text	   *key;
+	Work		work;
+	Row		   *order = NULL;
+	Datum		result;
+
+	entry_check(fcinfo, &place_order_entry);
+	order_request_read(fcinfo, &request);
+	key = args_idempotency_key(fcinfo, 3);
+
+	row_begin_write(&work, "place_order()");
+	refusal_check(make_order(&work, &request, key, &order));
+	result = row_datum(order);
+	row_end(&work);
+	return result;
+}
+
+static Entry hold_order_entry = {
+	.arguments = {
+		{"user_id", INT8OID},
+		{"items", JSONBOID},
+		{"coupon_id", INT8OID, true},
+		{"ttl", INTERVALOID},
+		{"idempotency_key", TEXTOID, true}
+	},
+	.row = "orders"
+};
+
+PG_FUNCTION_INFO_V1(commerce_hold_order);
+
+/* Take stock and coupon, to be paid in time: doc/reference.md, Orders. */
+Datum
+commerce_hold_order(PG_FUNCTION_ARGS)
+{
+	OrderRequest request = {0};
+	text	   *key;
+	Work		work;
+	Row		   *order = NULL;
+	Datum		result;
+
+	entry_check(fcinfo, &hold_order_entry);
+	order_request_read(fcinfo, &request);
+	order_request_read_ttl(fcinfo, 3, &request);
+	key = args_idempotency_key(fcinfo, 4);
+
+	row_begin_write(&work, "hold_order()");
+	refusal_check(make_order(&work, &request, key, &order));
+	result = row_datum(order);
+	row_end(&work);
+	return result;
+}
