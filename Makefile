@@ -9,7 +9,11 @@
 # out commerce_relay, the program that transmits events, and needs no libcurl.
 
 EXTENSION = commerce
-DATA = $(wildcard sql/commerce--*.sql)
+SQL_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
+SCRIPT = sql/commerce--$(SQL_VERSION).sql
+SCRIPT_PARTS = $(sort $(wildcard sql/[0-9]*.sql))
+DATA = $(wildcard sql/commerce--*--*.sql)
+DATA_built = $(SCRIPT)
 MODULE_big = commerce
 OBJS = $(patsubst %.c,%.o,$(filter-out src/relay/%,$(sort $(wildcard src/*/*.c))))
 
@@ -23,7 +27,6 @@ EXTRA_CLEAN = src/*/*.d src/relay/*.o $(RELAY_PROGRAM)
 # here, since PGXS builds either a module or a program.
 RELAY_PROGRAM = src/relay/commerce_relay
 RELAY_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/relay/*.c)))
-RELAY_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
 
 # Results are in expected/, found because there is no --outputdir. PGXS gives
 # isolation tests one, so they need it taken back.
@@ -54,7 +57,7 @@ $(RELAY_PROGRAM): $(RELAY_OBJS)
 	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LDFLAGS_EX) -L$(libdir) -lpq -lcurl -lcrypto -o $@
 
 $(RELAY_OBJS): %.o: %.c commerce.control | relay-headers
-	$(CC) $(CFLAGS) -Wshadow -DCOMMERCE_VERSION='"$(RELAY_VERSION)"' \
+	$(CC) $(CFLAGS) -Wshadow -DCOMMERCE_VERSION='"$(SQL_VERSION)"' \
 		-I$(includedir) -c $< -o $@
 
 relay-headers:
@@ -80,6 +83,11 @@ all install uninstall installcheck clean:
 		"(Debian: postgresql-server-dev-15) or set PG_CONFIG" >&2; exit 1
 endif
 
+# Always joined anew: that a part was removed shows in no file's time.
+$(SCRIPT): FORCE
+	@awk 'FNR == 1 && NR > 1 { print "" } { print }' $(SCRIPT_PARTS) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
 demo:
 	@test/packages.sh
 	@test/server.sh -c shared_preload_libraries=commerce -c commerce.databases=postgres \
@@ -95,4 +103,4 @@ bench:
 checkver:
 	@test/checkver.sh
 
-.PHONY: all install uninstall installcheck clean demo test bench checkver
+.PHONY: FORCE all install uninstall installcheck clean demo test bench checkver

@@ -45,6 +45,24 @@ no_test_hides()
 	done
 }
 
+# Joined without PGXS, as whoever packs the sources does.
+make_joins_script()
+{
+	make -s PG_CONFIG=none "sql/commerce--$sql_version.sql" &&
+		[ -s "sql/commerce--$sql_version.sql" ]
+}
+
+# A file of another name would be in no script.
+sql_holds_parts()
+{
+	for file in sql/*; do
+		case $file in
+			sql/[0-9][0-9]_*.sql | sql/commerce--*--*.sql | "sql/commerce--$sql_version.sql") ;;
+			*) return 1 ;;
+		esac
+	done
+}
+
 # A character that a database's encoding lacks would keep the extension out.
 script_is_ascii() { ! LC_ALL=C grep -q '[^ -~[:space:]]' sql/*.sql commerce.control; }
 
@@ -53,7 +71,8 @@ check "CHANGELOG.md: release ${release%.*} of SQL version $sql_version" \
 check "META.json: release $release" [ "$(meta_versions)" = "$release" ]
 check "META.json: provides sql/commerce--$sql_version.sql" \
 	grep -q "\"sql/commerce--$sql_version.sql\"" META.json
-check "sql/commerce--$sql_version.sql exists" [ -f "sql/commerce--$sql_version.sql" ]
+check "make joins sql/commerce--$sql_version.sql" make_joins_script
+check "sql/ holds its parts, and upgrade scripts" sql_holds_parts
 check "sql/*.sql are ASCII" script_is_ascii
 check "every test has a result, every result a test" tests_have_results
 check "no test is named as a file in sql/ is" no_test_hides
