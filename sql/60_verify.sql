@@ -1,13 +1,14 @@
 ------------------------------------------------------------------------------
--- Functions: verify
+-- Functions: verify, and its parts
+--
+-- All are STABLE, so that they see what their caller sees: one snapshot.
 ------------------------------------------------------------------------------
 
-CREATE FUNCTION commerce.verify()
+CREATE FUNCTION commerce.verify_balances()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $verify$
--- Balances: the account is the sum of its history, and the history a chain.
+AS $verify_balances$
 SELECT 'balance_is_sum_of_history', coalesce(b.user_id, h.user_id),
 	   coalesce(h.amount, 0), coalesce(b.balance, 0)::numeric
 FROM commerce.balances b
@@ -38,9 +39,15 @@ FROM (SELECT user_id, entry_no, type, amount, balance_after, order_id,
 		 (h.type IN ('payment', 'refund'))::integer,
 		 (h.order_id IS NOT NULL)::integer)) c (check_name, expected, actual)
 WHERE c.expected <> c.actual
-UNION ALL
+$verify_balances$;
+COMMENT ON FUNCTION commerce.verify_balances IS
+'Part of verify(): the account is the sum of its history, and the history a chain.';
 
--- Stock: what was brought in is either there or sold.
+CREATE FUNCTION commerce.verify_stock()
+RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
+LANGUAGE SQL STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $verify_stock$
 SELECT 'stock_conserved', o.option_id, coalesce(a.quantity, 0),
 	   coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
 FROM commerce.product_options o
@@ -53,9 +60,15 @@ LEFT JOIN (SELECT i.option_id, sum(i.quantity - i.refunded_quantity) AS quantity
 		   WHERE status NOT IN ('cancelled', 'expired')
 		   GROUP BY i.option_id) i USING (option_id)
 WHERE coalesce(a.quantity, 0) <> coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
-UNION ALL
+$verify_stock$;
+COMMENT ON FUNCTION commerce.verify_stock IS
+'Part of verify(): what was brought in is either there or sold.';
 
--- Coupons: quota, limits, and who used them.
+CREATE FUNCTION commerce.verify_coupons()
+RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
+LANGUAGE SQL STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $verify_coupons$
 SELECT 'coupon_quota_conserved', p.policy_id, p.quantity::numeric,
 	   coalesce(s.quantity, 0) + coalesce(c.issued, 0)
 FROM commerce.coupon_policies p
@@ -99,9 +112,15 @@ WHERE o.coupon_id IS NOT NULL AND c.coupon_id IS NULL
   AND (o.status IN ('pending', 'paid', 'partially_refunded')
 	   OR o.status = 'refunded' AND NOT p.restore_on_cancel
 	   OR o.status = 'cancelled' AND o.paid_at IS NOT NULL AND NOT p.restore_on_cancel)
-UNION ALL
+$verify_coupons$;
+COMMENT ON FUNCTION commerce.verify_coupons IS
+'Part of verify(): quota, limits, and what used them.';
 
--- Orders: lines, totals, money.
+CREATE FUNCTION commerce.verify_orders()
+RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
+LANGUAGE SQL STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $verify_orders$
 SELECT c.check_name, o.order_id, c.expected, c.actual
 FROM commerce.orders o
 LEFT JOIN (SELECT order_id, count(*) AS lines, max(line_no) AS last_line_no,
@@ -165,9 +184,15 @@ UNION ALL
 SELECT 'line_refunded_at_most_bought', order_id, quantity::numeric, refunded_quantity::numeric
 FROM commerce.order_items
 WHERE refunded_quantity < 0 OR refunded_quantity > quantity OR quantity < 1
-UNION ALL
+$verify_orders$;
+COMMENT ON FUNCTION commerce.verify_orders IS
+'Part of verify(): lines, totals, money.';
 
--- Outbox: an order's events are those its state calls for.
+CREATE FUNCTION commerce.verify_events()
+RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
+LANGUAGE SQL STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $verify_events$
 SELECT 'order_event_' || e.event_type, o.order_id, e.expected, e.actual
 FROM commerce.orders o
 LEFT JOIN (SELECT order_id,
@@ -214,12 +239,17 @@ WHERE (e.event_type = 'order.refunded') <> (e.refund IS NOT NULL)
    OR e.refund IS NOT NULL
 	  AND ((e.refund ->> 'amount')::numeric = i.amount) IS NOT TRUE
 UNION ALL
-
 SELECT 'event_type_known', event_id, 1, 0 FROM commerce.outbox
 WHERE event_type NOT IN ('order.paid', 'order.cancelled', 'order.refunded')
-UNION ALL
+$verify_events$;
+COMMENT ON FUNCTION commerce.verify_events IS
+'Part of verify(): an order''s events are those its state calls for.';
 
--- No negative quantity anywhere.
+CREATE FUNCTION commerce.verify_quantities()
+RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
+LANGUAGE SQL STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $verify_quantities$
 SELECT 'balance_not_negative', user_id, 0, balance FROM commerce.balances WHERE balance < 0
 UNION ALL
 SELECT 'stock_not_negative', option_id, 0, quantity FROM commerce.stock_slots WHERE quantity < 0
@@ -231,9 +261,15 @@ SELECT 'coupon_policy_not_negative', policy_id, 0, least(quantity, min_order_amo
 FROM commerce.coupon_policies WHERE least(quantity, min_order_amount) < 0
 UNION ALL
 SELECT 'price_not_negative', option_id, 0, price FROM commerce.product_options WHERE price < 0
-UNION ALL
+$verify_quantities$;
+COMMENT ON FUNCTION commerce.verify_quantities IS
+'Part of verify(): no quantity is negative anywhere.';
 
--- No row without its parent.
+CREATE FUNCTION commerce.verify_parents()
+RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
+LANGUAGE SQL STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $verify_parents$
 SELECT 'balance_has_user', user_id, 1, 0 FROM commerce.balances b
 WHERE NOT EXISTS (SELECT FROM commerce.users u WHERE u.user_id = b.user_id)
 UNION ALL
@@ -291,6 +327,28 @@ WHERE NOT CASE
 UNION ALL
 SELECT 'event_has_order', event_id, 1, 0 FROM commerce.outbox e
 WHERE NOT EXISTS (SELECT FROM commerce.orders o WHERE o.order_id = e.order_id)
+$verify_parents$;
+COMMENT ON FUNCTION commerce.verify_parents IS
+'Part of verify(): no row is without its parent.';
+
+CREATE FUNCTION commerce.verify()
+RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
+LANGUAGE SQL STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $verify$
+SELECT * FROM commerce.verify_balances()
+UNION ALL
+SELECT * FROM commerce.verify_stock()
+UNION ALL
+SELECT * FROM commerce.verify_coupons()
+UNION ALL
+SELECT * FROM commerce.verify_orders()
+UNION ALL
+SELECT * FROM commerce.verify_events()
+UNION ALL
+SELECT * FROM commerce.verify_quantities()
+UNION ALL
+SELECT * FROM commerce.verify_parents()
 $verify$;
 COMMENT ON FUNCTION commerce.verify IS
 'Checks every invariant over all data in one snapshot: one row per violation, none when all hold. Reads every table: run it when the shop is quiet, or on a standby.';

@@ -95,6 +95,11 @@ INSERT INTO contract VALUES
 	('revoke_access', 'grantee regrole', 'void', 'volatile', 'unsafe', 'admin'),
 	('verify', '', 'TABLE(check_name text, object_id bigint, expected numeric, actual numeric)',
 	 'stable', 'safe', 'admin');
+-- What verify() is made of is like it.
+INSERT INTO contract
+SELECT 'verify_' || part, arguments, result, volatility, parallel, levels
+FROM contract, unnest(ARRAY['balances', 'stock', 'coupons', 'orders', 'events', 'quantities', 'parents']) part
+WHERE name = 'verify';
 
 -- The functions as they are; it makes no difference to a caller whether result
 -- columns were declared as OUT arguments or as TABLE.

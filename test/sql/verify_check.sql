@@ -8,7 +8,7 @@
 -- (order_event_ is followed by paid, cancelled or refunded.)
 SELECT DISTINCT m[1] AS check_name
 FROM pg_proc, regexp_matches(prosrc, $$(?:SELECT(?: DISTINCT)?\s+|VALUES\s*\(|^\s*\()'([a-z_]+)'$$, 'gn') m
-WHERE oid = 'commerce.verify'::regproc AND m[1] NOT IN ('cancelled', 'refunded', 'paid')
+WHERE pronamespace = 'commerce'::regnamespace AND proname ~ '^verify_' AND m[1] NOT IN ('cancelled', 'refunded', 'paid')
 ORDER BY 1;
 -- Nothing to complain of in an empty shop; in a read-only transaction too, and
 -- whatever the session's settings.
