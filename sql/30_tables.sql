@@ -1,7 +1,7 @@
 ------------------------------------------------------------------------------
 -- Tables
 --
--- src/tables.c knows these columns by position and checks their names and
+-- src/base/tables.c knows these columns by position and checks their names and
 -- types; new columns go last. Hot tables leave room on the page and keep every
 -- updated column out of every index, so that updates stay HOT.
 --

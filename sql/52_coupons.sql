@@ -1,5 +1,5 @@
 ------------------------------------------------------------------------------
--- Functions: coupons (level app)
+-- Functions: coupons
 ------------------------------------------------------------------------------
 
 CREATE FUNCTION commerce.issue_coupon(user_id bigint, policy_id bigint,
@@ -8,11 +8,11 @@ RETURNS commerce.coupons
 AS 'MODULE_PATHNAME', 'commerce_issue_coupon'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.issue_coupon IS
-'Issues one coupon of a policy to a user (flow chart 2, issue). Raises 22004, 22023, SC401, SC001, SC005, SC201 not yet, SC202 over, SC204 the user has per_user_limit already, SC203 sold out.';
+'Issues one coupon of a policy to a user (level app). See doc/flow-chart.md, 2. Raises 22004, 22023, SC401, SC001, SC005, SC201 not yet, SC202 over, SC204 the user has per_user_limit already, SC203 sold out.';
 
 CREATE FUNCTION commerce.use_coupon(user_id bigint, coupon_id bigint, order_amount bigint)
 RETURNS commerce.coupons
 AS 'MODULE_PATHNAME', 'commerce_use_coupon'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.use_coupon IS
-'Uses a coupon outside of an order, on order_amount minor units; the row''s discount_amount is what it takes off (flow chart 2, use). Raises 22004, SC101 order_amount <= 0, SC006 none or another user''s, SC211 used, SC214 revoked, SC212 expired, SC213 below the policy''s minimum.';
+'Uses a coupon outside of an order, on order_amount minor units; the row''s discount_amount is what it takes off (level app). See doc/flow-chart.md, 2. Raises 22004, SC101 order_amount <= 0, SC006 none or another user''s, SC211 used, SC214 revoked, SC212 expired, SC213 below the policy''s minimum.';

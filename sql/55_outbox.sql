@@ -1,5 +1,5 @@
 ------------------------------------------------------------------------------
--- Functions: outbox (level relay; retry, discard and purge: admin)
+-- Functions: outbox
 ------------------------------------------------------------------------------
 
 CREATE FUNCTION commerce.claim_events(batch_size integer DEFAULT 100,
@@ -16,7 +16,7 @@ SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off;
 COMMENT ON FUNCTION commerce.claim_events IS
-'Leases up to batch_size (>= 1) due events, longest due first, for lease (> 0), counted from clock_timestamp(). Of one order only the oldest unfinished event can be claimed. An event whose lease lapsed is claimed again, or is dead after its last attempt. Deliver only after this transaction''s commit. Raises 22004, 22023.';
+'Leases up to batch_size (>= 1) due events, longest due first, for lease (> 0), counted from clock_timestamp() (level relay). Of one order only the oldest unfinished event can be claimed. An event whose lease lapsed is claimed again, or is dead after its last attempt. Deliver only after this transaction''s commit. Raises 22004, 22023.';
 
 CREATE FUNCTION commerce.ack_events(event_ids bigint[], attempts integer[])
 RETURNS bigint
@@ -24,7 +24,7 @@ AS 'MODULE_PATHNAME', 'commerce_ack_events'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION commerce.ack_events IS
-'Marks claimed events delivered and returns how many; one whose attempt is no longer the current one is not counted. NULL arrays count 0. Raises 22023 when the arrays differ in length.';
+'Marks claimed events delivered and returns how many; one whose attempt is no longer the current one is not counted (level relay). NULL arrays count 0. Raises 22023 when the arrays differ in length.';
 
 CREATE FUNCTION commerce.fail_event(event_id bigint, attempt integer, error text,
 	retry_after interval DEFAULT NULL)
@@ -32,14 +32,14 @@ RETURNS commerce.outbox
 AS 'MODULE_PATHNAME', 'commerce_fail_event'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.fail_event IS
-'Gives a claimed event back with its error: available again after 5 s x 5^(attempt-1), at most 12 h, +- 10 %, or after retry_after (>= 0); dead after max_attempts. Raises 22004, 22023, SC007, SC501 lease lost.';
+'Gives a claimed event back with its error: available again after 5 s x 5^(attempt-1), at most 12 h, +- 10 %, or after retry_after (>= 0); dead after max_attempts (level relay). Raises 22004, 22023, SC007, SC501 lease lost.';
 
 CREATE FUNCTION commerce.retry_event(event_id bigint)
 RETURNS commerce.outbox
 AS 'MODULE_PATHNAME', 'commerce_retry_event'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.retry_event IS
-'Makes a dead event available now with ten more attempts; attempt goes on counting (level admin). Raises 22004, SC007, SC502 not dead.';
+'Makes a dead event available now with as many attempts more as a new one has; attempt goes on counting (level admin). Raises 22004, SC007, SC502 not dead.';
 
 CREATE FUNCTION commerce.discard_event(event_id bigint)
 RETURNS commerce.outbox

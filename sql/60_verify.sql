@@ -41,7 +41,7 @@ FROM (SELECT user_id, entry_no, type, amount, balance_after, order_id,
 WHERE c.expected <> c.actual
 $verify_balances$;
 COMMENT ON FUNCTION commerce.verify_balances IS
-'Part of verify(): the account is the sum of its history, and the history a chain.';
+'Part of verify(): the account is the sum of its history, and the history a chain (level admin).';
 
 CREATE FUNCTION commerce.verify_stock()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
@@ -62,7 +62,7 @@ LEFT JOIN (SELECT i.option_id, sum(i.quantity - i.refunded_quantity) AS quantity
 WHERE coalesce(a.quantity, 0) <> coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
 $verify_stock$;
 COMMENT ON FUNCTION commerce.verify_stock IS
-'Part of verify(): what was brought in is either there or sold.';
+'Part of verify(): what was brought in is either there or sold (level admin).';
 
 CREATE FUNCTION commerce.verify_coupons()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
@@ -114,7 +114,7 @@ WHERE o.coupon_id IS NOT NULL AND c.coupon_id IS NULL
 	   OR o.status = 'cancelled' AND o.paid_at IS NOT NULL AND NOT p.restore_on_cancel)
 $verify_coupons$;
 COMMENT ON FUNCTION commerce.verify_coupons IS
-'Part of verify(): quota, limits, and what used them.';
+'Part of verify(): quota, limits, and what used them (level admin).';
 
 CREATE FUNCTION commerce.verify_orders()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
@@ -186,7 +186,7 @@ FROM commerce.order_items
 WHERE refunded_quantity < 0 OR refunded_quantity > quantity OR quantity < 1
 $verify_orders$;
 COMMENT ON FUNCTION commerce.verify_orders IS
-'Part of verify(): lines, totals, money.';
+'Part of verify(): lines, totals, money (level admin).';
 
 CREATE FUNCTION commerce.verify_events()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
@@ -243,7 +243,7 @@ SELECT 'event_type_known', event_id, 1, 0 FROM commerce.outbox
 WHERE event_type NOT IN ('order.paid', 'order.cancelled', 'order.refunded')
 $verify_events$;
 COMMENT ON FUNCTION commerce.verify_events IS
-'Part of verify(): an order''s events are those its state calls for.';
+'Part of verify(): an order''s events are those its state calls for (level admin).';
 
 CREATE FUNCTION commerce.verify_quantities()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
@@ -263,7 +263,7 @@ UNION ALL
 SELECT 'price_not_negative', option_id, 0, price FROM commerce.product_options WHERE price < 0
 $verify_quantities$;
 COMMENT ON FUNCTION commerce.verify_quantities IS
-'Part of verify(): no quantity is negative anywhere.';
+'Part of verify(): no quantity is negative anywhere (level admin).';
 
 CREATE FUNCTION commerce.verify_parents()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
@@ -329,7 +329,7 @@ SELECT 'event_has_order', event_id, 1, 0 FROM commerce.outbox e
 WHERE NOT EXISTS (SELECT FROM commerce.orders o WHERE o.order_id = e.order_id)
 $verify_parents$;
 COMMENT ON FUNCTION commerce.verify_parents IS
-'Part of verify(): no row is without its parent.';
+'Part of verify(): no row is without its parent (level admin).';
 
 CREATE FUNCTION commerce.verify()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
@@ -351,4 +351,4 @@ UNION ALL
 SELECT * FROM commerce.verify_parents()
 $verify$;
 COMMENT ON FUNCTION commerce.verify IS
-'Checks every invariant over all data in one snapshot: one row per violation, none when all hold. Reads every table: run it when the shop is quiet, or on a standby.';
+'Checks every invariant over all data in one snapshot: one row per violation, none when all hold (level admin). Reads every table: run it when the shop is quiet, or on a standby.';

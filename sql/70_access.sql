@@ -2,35 +2,46 @@
 -- Functions: access
 ------------------------------------------------------------------------------
 
+-- What each level may do, in one list. A level has its own rows and those of reader;
+-- admin has all. A new function, table or view gets its row here, and an upgrade
+-- script that brings it replaces the list.
+CREATE FUNCTION commerce.access_rights()
+RETURNS TABLE (level text, privilege text, object_name text)
+LANGUAGE SQL IMMUTABLE PARALLEL SAFE ROWS 60
+SET search_path = pg_catalog, pg_temp
+AS $access_rights$
+SELECT r.level, r.privilege, n.object_name
+FROM (VALUES
+	('reader', 'SELECT', '{users, balances, balance_history, coupon_policies, coupons,
+		products, product_options, stock_adjustments, orders, order_items, outbox,
+		stock, coupon_quota, coupon_wallet}'::text[]),
+	('reader', 'EXECUTE', '{get_balance, quote_order, get_order, popular_products}'),
+	('app', 'EXECUTE', '{create_user, charge_balance, use_balance, issue_coupon,
+		use_coupon, place_order, place_orders, hold_order, pay_order, cancel_order,
+		refund_order, expire_orders}'),
+	('relay', 'EXECUTE', '{claim_events, ack_events, fail_event}'),
+	('admin', 'SELECT', '{coupon_quota_slots, stock_slots, outbox_horizon,
+		idempotency_keys}'),
+	('admin', 'EXECUTE', '{create_product, create_product_option, set_price,
+		adjust_stock, create_coupon_policy, close_coupon_policy, revoke_coupon,
+		purge_idempotency_keys, retry_event, discard_event, purge_outbox,
+		verify, verify_balances, verify_stock, verify_coupons, verify_orders,
+		verify_events, verify_quantities, verify_parents,
+		access_rights, grant_access, revoke_access}')
+	) r (level, privilege, object_names),
+	 LATERAL unnest(r.object_names) n (object_name)
+$access_rights$;
+COMMENT ON FUNCTION commerce.access_rights IS
+'What each level may do (level admin): SELECT from a table or view, EXECUTE a function, whatever its arguments. What reader may, every level may; admin may all.';
+
 CREATE FUNCTION commerce.grant_access(grantee regrole, level text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $grant_access$
 DECLARE
-	reader_tables CONSTANT text := 'commerce.users, commerce.balances,
-		commerce.balance_history, commerce.coupon_policies, commerce.coupons,
-		commerce.products, commerce.product_options, commerce.stock_adjustments,
-		commerce.orders, commerce.order_items, commerce.outbox,
-		commerce.stock, commerce.coupon_quota, commerce.coupon_wallet';
-	reader_functions CONSTANT text := 'commerce.get_balance(bigint),
-		commerce.quote_order(bigint, jsonb, bigint), commerce.get_order(bigint),
-		commerce.popular_products(integer, integer)';
-	app_functions CONSTANT text := 'commerce.create_user(text, bigint),
-		commerce.charge_balance(bigint, bigint, text),
-		commerce.use_balance(bigint, bigint, text),
-		commerce.issue_coupon(bigint, bigint, text),
-		commerce.use_coupon(bigint, bigint, bigint),
-		commerce.place_order(bigint, jsonb, bigint, text),
-		commerce.place_orders(jsonb),
-		commerce.hold_order(bigint, jsonb, bigint, interval, text),
-		commerce.pay_order(bigint),
-		commerce.cancel_order(bigint, text),
-		commerce.refund_order(bigint, jsonb, text),
-		commerce.expire_orders(integer)';
-	relay_functions CONSTANT text := 'commerce.claim_events(integer, interval),
-		commerce.ack_events(bigint[], integer[]),
-		commerce.fail_event(bigint, integer, text, interval)';
+	relations text;
+	functions text;
 BEGIN
 	IF grantee IS NULL OR level IS NULL THEN
 		RAISE EXCEPTION '% must not be null',
@@ -46,21 +57,27 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
+	-- Members only: a namesake that somebody added to the schema is not ours to give.
+	SELECT string_agg(c.oid::regclass::text, ', '), string_agg(p.oid::regprocedure::text, ', ')
+	INTO relations, functions
+	FROM pg_extension e
+	JOIN pg_depend d
+		ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+	LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+	LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+	JOIN commerce.access_rights() r
+		ON r.privilege = 'SELECT' AND r.object_name = c.relname
+		OR r.privilege = 'EXECUTE' AND r.object_name = p.proname
+	WHERE e.extname = 'commerce'
+	  AND (r.level IN ('reader', grant_access.level) OR grant_access.level = 'admin');
+
 	EXECUTE format('GRANT USAGE ON SCHEMA commerce TO %s', grantee);
-	EXECUTE format('GRANT SELECT ON %s TO %s', reader_tables, grantee);
-	EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', reader_functions, grantee);
-	IF level = 'app' THEN
-		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', app_functions, grantee);
-	ELSIF level = 'relay' THEN
-		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', relay_functions, grantee);
-	ELSIF level = 'admin' THEN
-		EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA commerce TO %s', grantee);
-		EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA commerce TO %s', grantee);
-	END IF;
+	EXECUTE format('GRANT SELECT ON %s TO %s', relations, grantee);
+	EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', functions, grantee);
 END
 $grant_access$;
 COMMENT ON FUNCTION commerce.grant_access IS
-'Gives a role one of the levels reader (SELECT and the read functions), app (reader, and what a shop calls), relay (reader, and the outbox), admin (everything). Levels add up; no level may write a table directly. Raises 22004, 22023.';
+'Gives a role one of the levels of access_rights() (level admin): reader (SELECT and the read functions), app (reader, and what a shop calls), relay (reader, and the outbox), admin (everything). Levels add up; no level may write a table directly. Raises 22004, 22023.';
 
 CREATE FUNCTION commerce.revoke_access(grantee regrole)
 RETURNS void
@@ -89,7 +106,7 @@ BEGIN
 END
 $revoke_access$;
 COMMENT ON FUNCTION commerce.revoke_access IS
-'Takes back everything that grant_access gave a role. Raises 22004, 22023.';
+'Takes back everything that grant_access gave a role (level admin). Raises 22004, 22023.';
 
 ------------------------------------------------------------------------------
 -- Grants: nothing is anybody's until grant_access gives it

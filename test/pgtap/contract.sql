@@ -1,5 +1,5 @@
--- The public functions: signatures, results, volatility, and who may call them.
--- A function that is not listed here fails the test: decide who may call it first.
+-- The functions: signatures, results, volatility, and who may call them. One that
+-- is not listed here fails the test, and so does one that access_rights() leaves out.
 
 \set ECHO none
 \set QUIET on
@@ -15,22 +15,21 @@ CREATE EXTENSION IF NOT EXISTS commerce;
 SET LOCAL search_path = tap, pg_catalog;
 
 CREATE TEMP TABLE contract (name text, arguments text, result text, volatility text,
-	parallel text, levels text);
--- levels: the one that may call it. What reader may, every level may; admin may all.
+	parallel text);
 INSERT INTO contract VALUES
 	-- catalogue
 	('create_user', 'name text, user_id bigint DEFAULT NULL::bigint',
-	 'commerce.users', 'volatile', 'unsafe', 'app'),
+	 'commerce.users', 'volatile', 'unsafe'),
 	('create_product', 'name text, product_id bigint DEFAULT NULL::bigint',
-	 'commerce.products', 'volatile', 'unsafe', 'admin'),
+	 'commerce.products', 'volatile', 'unsafe'),
 	('create_product_option', 'product_id bigint, name text, price bigint, stock bigint DEFAULT 0, '
 	 'option_id bigint DEFAULT NULL::bigint',
-	 'commerce.product_options', 'volatile', 'unsafe', 'admin'),
+	 'commerce.product_options', 'volatile', 'unsafe'),
 	('set_price', 'option_id bigint, price bigint',
-	 'commerce.product_options', 'volatile', 'unsafe', 'admin'),
+	 'commerce.product_options', 'volatile', 'unsafe'),
 	('adjust_stock', 'option_id bigint, quantity bigint, reason text DEFAULT ''restock''::text, '
 	 'idempotency_key text DEFAULT NULL::text',
-	 'commerce.stock', 'volatile', 'unsafe', 'admin'),
+	 'commerce.stock', 'volatile', 'unsafe'),
 	('create_coupon_policy', 'name text, discount_type text, discount_value bigint, quantity bigint, '
 	 'issue_from timestamp with time zone DEFAULT now(), '
 	 'issue_until timestamp with time zone DEFAULT ''infinity''::timestamp with time zone, '
@@ -38,66 +37,67 @@ INSERT INTO contract VALUES
 	 'per_user_limit integer DEFAULT 1, valid_for interval DEFAULT NULL::interval, '
 	 'valid_until timestamp with time zone DEFAULT ''infinity''::timestamp with time zone, '
 	 'restore_on_cancel boolean DEFAULT true, policy_id bigint DEFAULT NULL::bigint',
-	 'commerce.coupon_policies', 'volatile', 'unsafe', 'admin'),
+	 'commerce.coupon_policies', 'volatile', 'unsafe'),
 	('close_coupon_policy', 'policy_id bigint',
-	 'commerce.coupon_policies', 'volatile', 'unsafe', 'admin'),
+	 'commerce.coupon_policies', 'volatile', 'unsafe'),
 	('revoke_coupon', 'coupon_id bigint',
-	 'commerce.coupons', 'volatile', 'unsafe', 'admin'),
+	 'commerce.coupons', 'volatile', 'unsafe'),
 	-- balance
 	('charge_balance', 'user_id bigint, amount bigint, idempotency_key text DEFAULT NULL::text',
-	 'commerce.balance_history', 'volatile', 'unsafe', 'app'),
+	 'commerce.balance_history', 'volatile', 'unsafe'),
 	('use_balance', 'user_id bigint, amount bigint, idempotency_key text DEFAULT NULL::text',
-	 'commerce.balance_history', 'volatile', 'unsafe', 'app'),
-	('get_balance', 'user_id bigint', 'bigint', 'stable', 'safe', 'reader'),
+	 'commerce.balance_history', 'volatile', 'unsafe'),
+	('get_balance', 'user_id bigint', 'bigint', 'stable', 'safe'),
 	-- coupons
 	('issue_coupon', 'user_id bigint, policy_id bigint, idempotency_key text DEFAULT NULL::text',
-	 'commerce.coupons', 'volatile', 'unsafe', 'app'),
+	 'commerce.coupons', 'volatile', 'unsafe'),
 	('use_coupon', 'user_id bigint, coupon_id bigint, order_amount bigint',
-	 'commerce.coupons', 'volatile', 'unsafe', 'app'),
+	 'commerce.coupons', 'volatile', 'unsafe'),
 	-- orders
 	('place_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint, '
 	 'idempotency_key text DEFAULT NULL::text',
-	 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	 'commerce.orders', 'volatile', 'unsafe'),
 	('place_orders', 'requests jsonb',
 	 'TABLE(request_no integer, order_id bigint, sqlstate text, message text, detail jsonb)',
-	 'volatile', 'unsafe', 'app'),
+	 'volatile', 'unsafe'),
 	('quote_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint',
 	 'TABLE(line_no integer, option_id bigint, quantity bigint, unit_price bigint, '
-	 'line_total bigint, discount_amount bigint, available bigint)', 'stable', 'safe', 'reader'),
+	 'line_total bigint, discount_amount bigint, available bigint)', 'stable', 'safe'),
 	('hold_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint, '
 	 'ttl interval DEFAULT ''00:15:00''::interval, idempotency_key text DEFAULT NULL::text',
-	 'commerce.orders', 'volatile', 'unsafe', 'app'),
-	('pay_order', 'order_id bigint', 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	 'commerce.orders', 'volatile', 'unsafe'),
+	('pay_order', 'order_id bigint', 'commerce.orders', 'volatile', 'unsafe'),
 	('cancel_order', 'order_id bigint, reason text DEFAULT NULL::text',
-	 'commerce.orders', 'volatile', 'unsafe', 'app'),
+	 'commerce.orders', 'volatile', 'unsafe'),
 	('refund_order', 'order_id bigint, items jsonb, idempotency_key text DEFAULT NULL::text',
-	 'commerce.orders', 'volatile', 'unsafe', 'app'),
-	('expire_orders', 'batch_size integer DEFAULT 1000', 'bigint', 'volatile', 'unsafe', 'app'),
-	('get_order', 'order_id bigint', 'jsonb', 'stable', 'safe', 'reader'),
+	 'commerce.orders', 'volatile', 'unsafe'),
+	('expire_orders', 'batch_size integer DEFAULT 1000', 'bigint', 'volatile', 'unsafe'),
+	('get_order', 'order_id bigint', 'jsonb', 'stable', 'safe'),
 	('popular_products', 'days integer DEFAULT 3, max_results integer DEFAULT 5',
-	 'TABLE(product_id bigint, name text, quantity bigint)', 'stable', 'safe', 'reader'),
+	 'TABLE(product_id bigint, name text, quantity bigint)', 'stable', 'safe'),
 	('purge_idempotency_keys', 'older_than interval DEFAULT ''7 days''::interval',
-	 'bigint', 'volatile', 'unsafe', 'admin'),
+	 'bigint', 'volatile', 'unsafe'),
 	-- outbox
 	('claim_events', 'batch_size integer DEFAULT 100, lease interval DEFAULT ''00:00:30''::interval',
 	 'TABLE(event_id bigint, event_type text, order_id bigint, attempt integer, payload jsonb)',
-	 'volatile', 'unsafe', 'relay'),
-	('ack_events', 'event_ids bigint[], attempts integer[]', 'bigint', 'volatile', 'unsafe', 'relay'),
+	 'volatile', 'unsafe'),
+	('ack_events', 'event_ids bigint[], attempts integer[]', 'bigint', 'volatile', 'unsafe'),
 	('fail_event', 'event_id bigint, attempt integer, error text, '
 	 'retry_after interval DEFAULT NULL::interval',
-	 'commerce.outbox', 'volatile', 'unsafe', 'relay'),
-	('retry_event', 'event_id bigint', 'commerce.outbox', 'volatile', 'unsafe', 'admin'),
-	('discard_event', 'event_id bigint', 'commerce.outbox', 'volatile', 'unsafe', 'admin'),
+	 'commerce.outbox', 'volatile', 'unsafe'),
+	('retry_event', 'event_id bigint', 'commerce.outbox', 'volatile', 'unsafe'),
+	('discard_event', 'event_id bigint', 'commerce.outbox', 'volatile', 'unsafe'),
 	('purge_outbox', 'older_than interval DEFAULT ''7 days''::interval',
-	 'bigint', 'volatile', 'unsafe', 'admin'),
+	 'bigint', 'volatile', 'unsafe'),
 	-- operation
-	('grant_access', 'grantee regrole, level text', 'void', 'volatile', 'unsafe', 'admin'),
-	('revoke_access', 'grantee regrole', 'void', 'volatile', 'unsafe', 'admin'),
+	('grant_access', 'grantee regrole, level text', 'void', 'volatile', 'unsafe'),
+	('revoke_access', 'grantee regrole', 'void', 'volatile', 'unsafe'),
+	('access_rights', '', 'TABLE(level text, privilege text, object_name text)', 'immutable', 'safe'),
 	('verify', '', 'TABLE(check_name text, object_id bigint, expected numeric, actual numeric)',
-	 'stable', 'safe', 'admin');
+	 'stable', 'safe');
 -- What verify() is made of is like it.
 INSERT INTO contract
-SELECT 'verify_' || part, arguments, result, volatility, parallel, levels
+SELECT 'verify_' || part, arguments, result, volatility, parallel
 FROM contract, unnest(ARRAY['balances', 'stock', 'coupons', 'orders', 'events', 'quantities', 'parents']) part
 WHERE name = 'verify';
 
@@ -129,7 +129,7 @@ CREATE FUNCTION pg_temp.callable_by(role_name text) RETURNS SETOF text LANGUAGE 
 	  AND has_function_privilege(role_name, f.oid, 'EXECUTE')
 $$;
 
-SELECT plan(10);
+SELECT plan(14);
 
 SELECT bag_eq('SELECT name FROM functions', 'SELECT name FROM contract', 'these functions, each once');
 SELECT set_eq('SELECT name, arguments FROM functions', 'SELECT name, arguments FROM contract', 'arguments and defaults');
@@ -140,9 +140,22 @@ SELECT is_empty($$SELECT f.name FROM functions f, aclexplode((SELECT coalesce(pr
 	FROM pg_proc WHERE oid = f.oid)) a WHERE a.grantee = 0$$, 'PUBLIC may call nothing');
 SELECT is_empty($$SELECT * FROM pg_temp.callable_by('tap_nobody')$$, 'nobody may call nothing');
 SELECT bag_eq(format($$SELECT * FROM pg_temp.callable_by('tap_%s')$$, level),
-	format($$SELECT name FROM contract WHERE levels IN ('reader', %L) OR %L = 'admin'$$, level, level),
+	format($$SELECT object_name FROM commerce.access_rights() r
+		WHERE privilege = 'EXECUTE' AND (r.level IN ('reader', %L) OR %L = 'admin')$$, level, level),
 	level || ' may call these')
 FROM unnest(ARRAY['reader', 'app', 'relay', 'admin']) level;
+
+SELECT bag_eq($$SELECT object_name FROM commerce.access_rights() WHERE privilege = 'EXECUTE'$$,
+	'SELECT DISTINCT name FROM contract', 'access_rights() has each function once');
+SELECT bag_eq($$SELECT object_name FROM commerce.access_rights() WHERE privilege = 'SELECT'$$,
+	$$SELECT relname::text FROM pg_class WHERE relnamespace = 'commerce'::regnamespace AND relkind IN ('r', 'v')$$,
+	'access_rights() has each table and view once');
+SELECT set_eq('SELECT DISTINCT level FROM commerce.access_rights()',
+	ARRAY['reader', 'app', 'relay', 'admin'], 'access_rights() knows these levels');
+SELECT set_eq($$SELECT f.name, m[1] FROM functions f,
+		regexp_matches(obj_description(f.oid, 'pg_proc'), '\(level (\w+)\)', 'g') m$$,
+	$$SELECT object_name, level FROM commerce.access_rights() WHERE privilege = 'EXECUTE'$$,
+	'each comment names the level of access_rights()');
 
 SELECT * FROM finish();
 ROLLBACK;

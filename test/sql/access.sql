@@ -83,7 +83,9 @@ FROM (VALUES
 	(29, $$revoke_coupon(1)$$),
 	(30, $$grant_access('regress_commerce_nobody', 'admin')$$),
 	(31, $$revoke_access('regress_commerce_app')$$),
-	(32, $$verify()$$)
+	(32, $$verify()$$),
+	(33, $$verify_stock()$$),
+	(34, $$access_rights()$$)
 ) c (nth, call), LATERAL (SELECT 'SELECT * FROM commerce.' || c.call) s (statement)
 ORDER BY c.nth;
 
@@ -131,6 +133,18 @@ SELECT commerce.grant_access('"regress_Commerce ""shop"""', 'app');
 SELECT pg_temp.as_role('regress_Commerce "shop"', 'SELECT commerce.use_balance(1, 1)') AS use;
 SELECT commerce.revoke_access('"regress_Commerce ""shop"""');
 DROP ROLE "regress_Commerce ""shop""";
+
+-- What somebody else put into the schema is not ours to give, whatever its name.
+CREATE FUNCTION commerce.get_balance(name text) RETURNS text LANGUAGE sql AS 'SELECT name';
+REVOKE ALL ON FUNCTION commerce.get_balance(text) FROM PUBLIC;
+CREATE TABLE commerce.notes (note text);
+SELECT commerce.grant_access('regress_commerce_admin', 'admin');
+SELECT pg_temp.as_role('regress_commerce_admin', $$SELECT commerce.get_balance(1)$$) AS ours,
+	pg_temp.as_role('regress_commerce_admin', $$SELECT commerce.get_balance('Kim')$$) AS theirs,
+	pg_temp.as_role('regress_commerce_admin', $$SELECT * FROM commerce.notes$$) AS their_table;
+SELECT commerce.revoke_access('regress_commerce_admin');
+DROP FUNCTION commerce.get_balance(text);
+DROP TABLE commerce.notes;
 
 -- PUBLIC is no role to give anything to.
 SELECT code FROM pg_temp.refusal($$SELECT commerce.grant_access(0::regrole, 'reader')$$);
