@@ -60,7 +60,7 @@ CREATE ROLE tap_admin;
 SELECT count(commerce.grant_access(('tap_' || level)::regrole, level))
 FROM unnest(ARRAY['reader', 'app', 'relay', 'admin']) level \g /dev/null
 
-SELECT plan(18);
+SELECT plan(19);
 
 SELECT is_empty($$
 	SELECT r.name, e.expected, c.column
@@ -124,6 +124,14 @@ SELECT is_empty($$
 	WHERE pronamespace = 'commerce'::regnamespace AND prosecdef
 	  AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)$$,
 	'who acts with the owner''s rights looks for names in pg_catalog only');
+
+SELECT commerce.create_user('Kim', 1), commerce.create_product('shirt', 1),
+	commerce.create_product_option(1, 'red', 1, 1, 1), commerce.charge_balance(1, 1) \g /dev/null
+SELECT commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]') \g /dev/null
+INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.paid', 1);
+SELECT results_eq('SELECT max_attempts FROM commerce.outbox ORDER BY event_id LIMIT 1',
+	'SELECT max_attempts FROM commerce.outbox ORDER BY event_id DESC LIMIT 1',
+	'an order gives its event as many attempts as the table''s default');
 
 SELECT * FROM finish();
 ROLLBACK;
