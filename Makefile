@@ -2,6 +2,7 @@
 #
 #   make && make install        build and install it, as with any PGXS extension
 #   make installcheck           regression and isolation tests on your running server
+#   make dist                   the sources of a release as commerce-VERSION.zip
 #   make test, demo, bench      on a throw-away server of their own; these need nothing
 #                               but make beforehand: see test/packages.sh
 #
@@ -10,6 +11,7 @@
 
 EXTENSION = commerce
 SQL_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
+RELEASE := $(shell sed -n 's/.*"version": "\(.*\)".*/\1/p' META.json | sed 1q)
 SCRIPT = sql/commerce--$(SQL_VERSION).sql
 SCRIPT_PARTS = $(sort $(wildcard sql/[0-9]*.sql))
 DATA = $(wildcard sql/commerce--*--*.sql)
@@ -88,6 +90,14 @@ $(SCRIPT): FORCE
 	@awk 'FNR == 1 && NR > 1 { print "" } { print }' $(SCRIPT_PARTS) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
+# The sources of a release with the script built, for whoever has no git.
+dist: $(SCRIPT)
+	@[ -e .git ] || { echo "make dist packs what is committed: it needs a git clone" >&2; exit 1; }
+	@[ -z "$$(git status --porcelain)" ] || { \
+		echo "make dist packs what is committed: commit or remove what git status shows" >&2; exit 1; }
+	git archive --format=zip --prefix=commerce-$(RELEASE)/sql/ --add-file=$(SCRIPT) \
+		--prefix=commerce-$(RELEASE)/ --output=commerce-$(RELEASE).zip HEAD
+
 demo:
 	@test/packages.sh
 	@test/server.sh -c shared_preload_libraries=commerce -c commerce.databases=postgres \
@@ -103,4 +113,4 @@ bench:
 checkver:
 	@test/checkver.sh
 
-.PHONY: FORCE all install uninstall installcheck clean demo test bench checkver
+.PHONY: FORCE all install uninstall installcheck clean dist demo test bench checkver

@@ -46,6 +46,7 @@ if [ "${1:-}" = test ]; then
 	need "postgresql-$major-pgtap" test -f "$sharedir/extension/pgtap.control"
 	need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
 	need openssl command -v openssl
+	need git command -v git
 	need pgbouncer has_program pgbouncer
 elif [ "${1:-}" = bench ]; then
 	need nginx-light has_program nginx

@@ -97,7 +97,7 @@ rm -f "$root$pkglibdir/bitcode" "$root$pkglibdir"/commerce* \
 
 # The sources, without what was built from them.
 mkdir "$top/commerce"
-(cd "$sources" && tar -cf - --exclude-vcs --exclude='*.o' --exclude='*.so' \
+(cd "$sources" && tar -cf - --exclude=./.git --exclude='*.o' --exclude='*.so' \
 	--exclude='*.d' --exclude=results .) | tar -xf - -C "$top/commerce"
 cd "$top/commerce"
 unset MAKEFLAGS MFLAGS MAKELEVEL
