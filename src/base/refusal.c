@@ -6,14 +6,12 @@
  */
 #include "postgres.h"
 
+#include "base/json.h"
 #include "base/refusal.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "utils/builtins.h"
 #include "utils/datetime.h"
-#include "utils/fmgrprotos.h"
 #include "utils/json.h"
-#include "utils/numeric.h"
 
 /* The kinds of values, as refusals.def has them. */
 typedef enum ValueKind
@@ -174,7 +172,7 @@ append_value(StringInfo message, ValueKind kind, Datum value)
 
 /* Append the value whose key begins here; returns its length. */
 static int
-append_key(StringInfo message, const Refusal *refusal, const char *key)
+append_value_of(StringInfo message, const Refusal *refusal, const char *key)
 {
 	const RefusalDef *def = &refusal_defs[refusal->code];
 	int			length = strcspn(key, "}");
@@ -201,48 +199,12 @@ refusal_message(const Refusal *refusal)
 		appendBinaryStringInfo(&message, at, literal);
 		at += literal;
 		if (*at == '{')
-			at += append_key(&message, refusal, at + 1) + 2;
+			at += append_value_of(&message, refusal, at + 1) + 2;
 	}
 	return message.data;
 }
 
 /* ---- the DETAIL ---- */
-
-static void
-push_text(JsonbParseState **state, JsonbIteratorToken token, const char *text)
-{
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, text);
-	value.val.string.len = strlen(text);
-	pushJsonbValue(state, token, &value);
-}
-
-static void
-push_number(JsonbParseState **state, int64 number)
-{
-	JsonbValue	value;
-
-	value.type = jbvNumeric;
-	value.val.numeric = int64_to_numeric(number);
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-/* Up to 2^63, the opposite of the lowest bigint, which is no bigint. */
-static void
-push_requested(JsonbParseState **state, uint64 number)
-{
-	JsonbValue	value;
-
-	value.type = jbvNumeric;
-	value.val.numeric =
-		DatumGetNumeric(DirectFunctionCall3(numeric_in,
-											CStringGetDatum(psprintf(UINT64_FORMAT, number)),
-											ObjectIdGetDatum(InvalidOid),
-											Int32GetDatum(-1)));
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
 
 static void
 push_options(JsonbParseState **state, const RefusalOptions *options)
@@ -253,12 +215,12 @@ push_options(JsonbParseState **state, const RefusalOptions *options)
 		const RefusalOption *option = &options->options[i];
 
 		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-		push_text(state, WJB_KEY, "option_id");
-		push_number(state, option->option_id);
-		push_text(state, WJB_KEY, "requested");
-		push_requested(state, option->requested);
-		push_text(state, WJB_KEY, "available");
-		push_number(state, option->available);
+		json_push_key(state, "option_id");
+		json_push_number(state, option->option_id);
+		json_push_key(state, "requested");
+		json_push_uint64(state, option->requested);
+		json_push_key(state, "available");
+		json_push_number(state, option->available);
 		pushJsonbValue(state, WJB_END_OBJECT, NULL);
 	}
 	pushJsonbValue(state, WJB_END_ARRAY, NULL);
@@ -266,21 +228,21 @@ push_options(JsonbParseState **state, const RefusalOptions *options)
 
 /* Push the key and its value. */
 static void
-push_field(JsonbParseState **state, ValueKind kind, const char *key,
+push_value(JsonbParseState **state, ValueKind kind, const char *key,
 		   Datum value)
 {
-	push_text(state, WJB_KEY, key);
+	json_push_key(state, key);
 	switch (kind)
 	{
 		case KIND_number:
 		case KIND_optional:
-			push_number(state, DatumGetInt64(value));
+			json_push_number(state, DatumGetInt64(value));
 			break;
 		case KIND_text:
-			push_text(state, WJB_VALUE, DatumGetCString(value));
+			json_push_text(state, DatumGetCString(value));
 			break;
 		case KIND_instant:
-			push_text(state, WJB_VALUE, instant_text(value));
+			json_push_text(state, instant_text(value));
 			break;
 		case KIND_options:
 			push_options(state, (const RefusalOptions *) DatumGetPointer(value));
@@ -318,7 +280,7 @@ refusal_detail(const Refusal *refusal)
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < REFUSAL_MAX_VALUES; i++)
 		if (is_in_detail(def->values[i].kind, refusal->values[i]))
-			push_field(&state, def->values[i].kind, def->values[i].key,
+			push_value(&state, def->values[i].kind, def->values[i].key,
 					   refusal->values[i]);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

@@ -133,7 +133,7 @@ read_slots(Work *work, TableId table, int64 id, int64 at_least)
 	Row		   *slot;
 
 	all.slots = palloc(all.room * sizeof(Row *));
-	while ((slot = row_scan_peek(scan)) != NULL)
+	while ((slot = row_scan_read(scan)) != NULL)
 	{
 		int64		quantity = row_int64(slot, SLOTS_QUANTITY);
 

@@ -471,7 +471,7 @@ static Entry place_orders_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_place_orders);
 
-/* Many orders at once: README, Orders. */
+/* Many orders at once: doc/reference.md, Orders. */
 Datum
 commerce_place_orders(PG_FUNCTION_ARGS)
 {

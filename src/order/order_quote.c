@@ -62,7 +62,7 @@ static Entry quote_order_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_quote_order);
 
-/* What place_order would ask for: README, Orders. */
+/* What place_order would ask for: doc/reference.md, Orders. */
 Datum
 commerce_quote_order(PG_FUNCTION_ARGS)
 {

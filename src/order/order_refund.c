@@ -10,6 +10,7 @@
 
 #include "base/args.h"
 #include "base/entry.h"
+#include "base/json.h"
 #include "base/money.h"
 #include "catalog/pg_type.h"
 #include "order/order_lifecycle.h"
@@ -18,7 +19,6 @@
 #include "shop/outbox.h"
 #include "shop/payment.h"
 #include "shop/stock.h"
-#include "utils/numeric.h"
 
 /* What is to go back, found and locked, before anything is written. */
 typedef struct RefundPlan
@@ -133,15 +133,8 @@ decide_refund(Row *order, RefundPlan *plan)
 static void
 push_field(JsonbParseState **state, const char *key, int64 number)
 {
-	JsonbValue	value;
-
-	value.type = jbvString;
-	value.val.string.val = unconstify(char *, key);
-	value.val.string.len = strlen(key);
-	pushJsonbValue(state, WJB_KEY, &value);
-	value.type = jbvNumeric;
-	value.val.numeric = int64_to_numeric(number);
-	pushJsonbValue(state, WJB_VALUE, &value);
+	json_push_key(state, key);
+	json_push_number(state, number);
 }
 
 /* {"amount", "items": [{option_id, quantity, amount}, ...]} */
@@ -149,13 +142,10 @@ static Jsonb *
 describe_refund(const RefundPlan *plan)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue	key = {.type = jbvString};
 
-	key.val.string.val = "items";
-	key.val.string.len = strlen("items");
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	push_field(&state, "amount", plan->amount);
-	pushJsonbValue(&state, WJB_KEY, &key);
+	json_push_key(&state, "items");
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (int i = 0; i < plan->items->count; i++)
 	{

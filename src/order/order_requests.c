@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/json.h"
 #include "miscadmin.h"
 #include "order/order_requests.h"
 #include "utils/builtins.h"
@@ -23,10 +24,9 @@ invalid_element(int element, const char *must)
 
 /* A key's value, or NULL where it is not there; counts the keys found. */
 static JsonbValue *
-get_key(JsonbContainer *object, const char *key, JsonbValue *value, int *found)
+count_key(JsonbContainer *object, const char *key, JsonbValue *value, int *found)
 {
-	JsonbValue *result = getKeyJsonValueFromContainer(object, key, strlen(key),
-													  value);
+	JsonbValue *result = json_get(object, key, value);
 
 	if (result != NULL)
 		(*found)++;
@@ -46,7 +46,7 @@ read_int64(const JsonbValue *value, int element, const char *key,
 {
 	if (is_null(value))
 		return false;
-	if (!items_whole_number(value, PG_INT64_MIN, PG_INT64_MAX, result))
+	if (!json_whole_number(value, PG_INT64_MIN, PG_INT64_MAX, result))
 		invalid_element(element, psprintf("have a bigint as %s", key));
 	return true;
 }
@@ -63,7 +63,7 @@ read_text(const JsonbValue *value, int element, const char *key)
 }
 
 static void *
-copy(const void *source, Size size)
+copy_array(const void *source, Size size)
 {
 	return memcpy(palloc(size), source, size);
 }
@@ -88,14 +88,14 @@ read_items(JsonbValue *value, OrderItems *items)
 	MemoryContextSwitchTo(caller);
 	if (refusal)
 		return refusal;
-	items->by_line = copy(items->by_line, items->count * sizeof(OrderItem));
-	items->by_option = copy(items->by_option, items->count * sizeof(int));
+	items->by_line = copy_array(items->by_line, items->count * sizeof(OrderItem));
+	items->by_option = copy_array(items->by_option, items->count * sizeof(int));
 	MemoryContextDelete(scratch);
 	return NULL;
 }
 
 static void
-parse_element(JsonbContainer *array, int element, RequestedOrder *requested)
+parse_request(JsonbContainer *array, int element, RequestedOrder *requested)
 {
 	JsonbValue *value = getIthJsonbValueFromContainer(array, element);
 	OrderRequest *order = &requested->order;
@@ -108,15 +108,15 @@ parse_element(JsonbContainer *array, int element, RequestedOrder *requested)
 		invalid_element(element, "be an object");
 	object = value->val.binary.data;
 
-	has_user = read_int64(get_key(object, "user_id", &buffer, &found),
+	has_user = read_int64(count_key(object, "user_id", &buffer, &found),
 						  element, "user_id", &order->user_id);
-	order->has_coupon = read_int64(get_key(object, "coupon_id", &buffer, &found),
+	order->has_coupon = read_int64(count_key(object, "coupon_id", &buffer, &found),
 								   element, "coupon_id", &order->coupon_id);
 	requested->idempotency_key =
-		read_text(get_key(object, "idempotency_key", &buffer, &found),
+		read_text(count_key(object, "idempotency_key", &buffer, &found),
 				  element, "idempotency_key");
 	requested->refusal =
-		read_items(get_key(object, "items", &buffer, &found), &order->items);
+		read_items(count_key(object, "items", &buffer, &found), &order->items);
 	if (found != (int) JsonContainerSize(object))
 		invalid_element(element,
 						"have no keys but user_id, items, coupon_id, idempotency_key");
@@ -143,7 +143,7 @@ order_requests_parse(Jsonb *argument, int *count)
 	for (int i = 0; i < *count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		parse_element(array, i, &requests[i]);
+		parse_request(array, i, &requests[i]);
 	}
 	return requests;
 }

@@ -44,8 +44,8 @@
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
-/* Slots of a table in one call before their descriptor is worth a copy. */
-#define FEW_SLOTS 16
+/* Rows of a table in one call before their descriptor is worth a copy. */
+#define FEW_TUPLES 16
 
 const ColumnId row_key_columns[MAX_KEYS] = {1, 2, 3};
 
@@ -184,13 +184,13 @@ row_will_write(Work *work, TableId table)
 }
 
 /*
- * The descriptor for one more slot. A slot pins the relation's own one, and
+ * The descriptor for one more row. A row pins the relation's own one, and
  * thousands of pins of one thing are slow; a copy is not pinned.
  */
 static TupleDesc
-slot_descriptor(WorkTable *open)
+tuple_descriptor(WorkTable *open)
 {
-	if (open->slot_count++ < FEW_SLOTS)
+	if (open->tuple_count++ < FEW_TUPLES)
 		return RelationGetDescr(open->rel);
 	if (open->copied_desc == NULL)
 		open->copied_desc = CreateTupleDescCopyConstr(RelationGetDescr(open->rel));
@@ -205,8 +205,8 @@ row_make(Work *work, TableId table, const TupleTableSlotOps *ops)
 	row->work = work;
 	row->table = table;
 	row->attnums = work->tables[table].attnums;
-	row->slot = ExecAllocTableSlot(&work->estate->es_tupleTable,
-								   slot_descriptor(&work->tables[table]),
+	row->tuple = ExecAllocTableSlot(&work->estate->es_tupleTable,
+								   tuple_descriptor(&work->tables[table]),
 								   ops);
 	row->changed = NULL;
 	return row;
@@ -230,10 +230,10 @@ row_datum(Row *row)
 	 * Formed anew: a stored tuple may be older than its table's last column,
 	 * whose default only the relation's own descriptor knows.
 	 */
-	slot_getallattrs(row->slot);
+	slot_getallattrs(row->tuple);
 	datum = HeapTupleGetDatum(heap_form_tuple(RelationGetDescr(rel),
-											  row->slot->tts_values,
-											  row->slot->tts_isnull));
+											  row->tuple->tts_values,
+											  row->tuple->tts_isnull));
 	MemoryContextSwitchTo(old);
 	return datum;
 }

@@ -21,8 +21,8 @@ typedef struct WorkTable
 {
 	Relation	rel;			/* NULL: not open */
 	const AttrNumber *attnums;	/* where our columns stand, by ColumnId */
-	int			slot_count;		/* made in this call */
-	TupleDesc	copied_desc;	/* for the slots after the first few */
+	int			tuple_count;		/* made in this call */
+	TupleDesc	copied_desc;	/* for the rows after the first few */
 	List	   *read_indexes;	/* opened for scans only */
 	ResultRelInfo *result;		/* NULL: open for reading only */
 	List	   *added_columns;	/* defaults of columns that are not ours */
@@ -45,7 +45,7 @@ typedef struct Row
 	Work	   *work;
 	TableId		table;
 	const AttrNumber *attnums;	/* the table's */
-	TupleTableSlot *slot;
+	TupleTableSlot *tuple;		/* the row, as the access method has it */
 	Bitmapset  *changed;		/* columns set since row_change() */
 } Row;
 
@@ -113,7 +113,7 @@ extern Row *row_scan_next(RowScan *scan);
  * For who keeps few of many rows: the next one until another is read, unless
  * it is kept.
  */
-extern Row *row_scan_peek(RowScan *scan);
+extern Row *row_scan_read(RowScan *scan);
 extern Row *row_scan_keep(RowScan *scan);
 
 extern void row_scan_end(RowScan *scan);
@@ -173,7 +173,7 @@ row_is_null(Row *row, ColumnId column)
 {
 	bool		isnull;
 
-	(void) slot_getattr(row->slot, row_attnum(row, column), &isnull);
+	(void) slot_getattr(row->tuple, row_attnum(row, column), &isnull);
 	return isnull;
 }
 
@@ -181,7 +181,7 @@ static inline Datum
 row_value(Row *row, ColumnId column)
 {
 	bool		isnull;
-	Datum		value = slot_getattr(row->slot, row_attnum(row, column),
+	Datum		value = slot_getattr(row->tuple, row_attnum(row, column),
 									 &isnull);
 
 	Assert(!isnull);
@@ -217,8 +217,8 @@ row_set(Row *row, ColumnId column, Datum value)
 {
 	AttrNumber	attnum = row_attnum(row, column);
 
-	row->slot->tts_values[attnum - 1] = value;
-	row->slot->tts_isnull[attnum - 1] = false;
+	row->tuple->tts_values[attnum - 1] = value;
+	row->tuple->tts_isnull[attnum - 1] = false;
 	if (row->changed)
 		row->changed = bms_add_member(row->changed,
 									  attnum - FirstLowInvalidHeapAttributeNumber);
@@ -228,7 +228,7 @@ static inline void
 row_set_null(Row *row, ColumnId column)
 {
 	row_set(row, column, (Datum) 0);
-	row->slot->tts_isnull[row->attnums[column] - 1] = true;
+	row->tuple->tts_isnull[row->attnums[column] - 1] = true;
 }
 
 static inline void

@@ -74,12 +74,12 @@ read_row(RowScan *scan, ScanDirection direction)
 {
 	if (scan->row == NULL)
 		scan->row = row_make_stored(scan->work, scan->table);
-	return index_getnext_slot(scan->scan, direction, scan->row->slot) ?
+	return index_getnext_slot(scan->scan, direction, scan->row->tuple) ?
 		scan->row : NULL;
 }
 
 Row *
-row_scan_peek(RowScan *scan)
+row_scan_read(RowScan *scan)
 {
 	return read_row(scan, ForwardScanDirection);
 }
@@ -90,7 +90,7 @@ row_scan_keep(RowScan *scan)
 {
 	Row		   *row = scan->row;
 
-	ExecMaterializeSlot(row->slot);
+	ExecMaterializeSlot(row->tuple);
 	scan->row = NULL;
 	return row;
 }
@@ -106,7 +106,7 @@ void
 row_scan_end(RowScan *scan)
 {
 	if (scan->row)
-		ExecClearTuple(scan->row->slot);
+		ExecClearTuple(scan->row->tuple);
 	index_endscan(scan->scan);
 	pfree(scan);
 }
@@ -214,18 +214,18 @@ static TM_Result
 lock_tuple(Row *row, LockWaitPolicy wait, uint8 flags, bool *traversed)
 {
 	Relation	rel = row_open_for_write(row->work, row->table)->rel;
-	ItemPointerData tid = row->slot->tts_tid;
+	ItemPointerData tid = row->tuple->tts_tid;
 	TM_FailureData failure;
 	TM_Result	result;
 
-	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), row->slot,
+	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), row->tuple,
 							  GetCurrentCommandId(false),
 							  LockTupleNoKeyExclusive, wait, flags, &failure);
 	*traversed = failure.traversed;
 	switch (result)
 	{
 		case TM_Ok:
-			ExecMaterializeSlot(row->slot);
+			ExecMaterializeSlot(row->tuple);
 			break;
 
 		case TM_Updated:

@@ -75,9 +75,9 @@ row_new(Work *work, TableId table)
 	Row		   *row = row_make(work, table, &TTSOpsVirtual);
 	ListCell   *cell;
 
-	ExecClearTuple(row->slot);
-	memset(row->slot->tts_isnull, true,
-		   row->slot->tts_tupleDescriptor->natts * sizeof(bool));
+	ExecClearTuple(row->tuple);
+	memset(row->tuple->tts_isnull, true,
+		   row->tuple->tts_tupleDescriptor->natts * sizeof(bool));
 
 	if (!open->added_known)
 		prepare_added_columns(open, table);
@@ -85,12 +85,12 @@ row_new(Work *work, TableId table)
 	{
 		AddedColumn *added = lfirst(cell);
 
-		row->slot->tts_values[added->attnum - 1] =
+		row->tuple->tts_values[added->attnum - 1] =
 			ExecEvalExpr(added->value,
 						 GetPerTupleExprContext(work->estate),
-						 &row->slot->tts_isnull[added->attnum - 1]);
+						 &row->tuple->tts_isnull[added->attnum - 1]);
 	}
-	ExecStoreVirtualTuple(row->slot);
+	ExecStoreVirtualTuple(row->tuple);
 	return row;
 }
 
@@ -98,15 +98,15 @@ Row *
 row_change(Row *locked)
 {
 	Row		   *row = row_make(locked->work, locked->table, &TTSOpsVirtual);
-	int			natts = row->slot->tts_tupleDescriptor->natts;
+	int			natts = row->tuple->tts_tupleDescriptor->natts;
 
-	slot_getallattrs(locked->slot);
-	ExecClearTuple(row->slot);
-	memcpy(row->slot->tts_values, locked->slot->tts_values,
+	slot_getallattrs(locked->tuple);
+	ExecClearTuple(row->tuple);
+	memcpy(row->tuple->tts_values, locked->tuple->tts_values,
 		   natts * sizeof(Datum));
-	memcpy(row->slot->tts_isnull, locked->slot->tts_isnull,
+	memcpy(row->tuple->tts_isnull, locked->tuple->tts_isnull,
 		   natts * sizeof(bool));
-	ExecStoreVirtualTuple(row->slot);
+	ExecStoreVirtualTuple(row->tuple);
 
 	/* UPDATE OF triggers ask for the columns; nobody else does. */
 	if (locked->work->tables[locked->table].rel->trigdesc != NULL)
@@ -128,7 +128,7 @@ suppressed(Relation rel)
 static void
 check_written(Row *row)
 {
-	if (!ItemPointerIsValid(&row->slot->tts_tid))
+	if (!ItemPointerIsValid(&row->tuple->tts_tid))
 		suppressed(row->work->tables[row->table].rel);
 }
 
@@ -139,7 +139,7 @@ insert_one(Row *row)
 	ResultRelInfo *result = work->tables[row->table].result;
 
 	compat_forget_generated(result);
-	ExecSimpleRelationInsert(result, work->estate, row->slot);
+	ExecSimpleRelationInsert(result, work->estate, row->tuple);
 	check_written(row);
 }
 
@@ -182,7 +182,7 @@ insert_together(ResultRelInfo *result, EState *estate, List *rows)
 
 	for (int i = 0; i < count; i++)
 	{
-		slots[i] = ((Row *) list_nth(rows, i))->slot;
+		slots[i] = ((Row *) list_nth(rows, i))->tuple;
 		check_new(result, estate, slots[i]);
 	}
 	table_multi_insert(result->ri_RelationDesc, slots, count,
@@ -235,7 +235,7 @@ row_update(Row *locked, Row *changed)
 		compat_set_changed_columns(work->estate, result,
 								   bms_del_member(changed->changed, 0));
 	ExecSimpleRelationUpdate(result, work->estate, &work->epqstate,
-							 locked->slot, changed->slot);
+							 locked->tuple, changed->tuple);
 	check_written(changed);
 }
 
@@ -248,14 +248,14 @@ is_deleted(Row *locked)
 	HeapTupleHeader header;
 	bool		deleted;
 
-	if (!table_tuple_fetch_row_version(rel, &locked->slot->tts_tid,
-									   SnapshotAny, left->slot))
+	if (!table_tuple_fetch_row_version(rel, &locked->tuple->tts_tid,
+									   SnapshotAny, left->tuple))
 		return true;
-	header = ExecFetchSlotHeapTuple(left->slot, true, NULL)->t_data;
+	header = ExecFetchSlotHeapTuple(left->tuple, true, NULL)->t_data;
 	deleted = (header->t_infomask & HEAP_XMAX_INVALID) == 0 &&
 		!HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask) &&
-		ItemPointerEquals(&header->t_ctid, &locked->slot->tts_tid);
-	ExecClearTuple(left->slot);
+		ItemPointerEquals(&header->t_ctid, &locked->tuple->tts_tid);
+	ExecClearTuple(left->tuple);
 	return deleted;
 }
 
@@ -266,7 +266,7 @@ row_delete(Row *locked)
 	ResultRelInfo *result = work->tables[locked->table].result;
 
 	ExecSimpleRelationDelete(result, work->estate, &work->epqstate,
-							 locked->slot);
+							 locked->tuple);
 	if (result->ri_TrigDesc && result->ri_TrigDesc->trig_delete_before_row &&
 		!is_deleted(locked))
 		suppressed(result->ri_RelationDesc);
@@ -289,15 +289,15 @@ check_conflict_visible(Row *row, ItemPointer tid)
 		return;
 
 	other = row_make_stored(work, row->table);
-	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, other->slot))
+	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, other->tuple))
 		elog(ERROR, "could not fetch the conflicting row");
-	xmin = DatumGetTransactionId(slot_getsysattr(other->slot,
+	xmin = DatumGetTransactionId(slot_getsysattr(other->tuple,
 												 MinTransactionIdAttributeNumber,
 												 &isnull));
-	if (!table_tuple_satisfies_snapshot(rel, other->slot, GetActiveSnapshot()) &&
+	if (!table_tuple_satisfies_snapshot(rel, other->tuple, GetActiveSnapshot()) &&
 		!TransactionIdIsCurrentTransactionId(xmin))
 		row_serialization_failure();
-	ExecClearTuple(other->slot);
+	ExecClearTuple(other->tuple);
 }
 
 /* Put the row in speculatively until it is in or another one is there. */
@@ -317,7 +317,7 @@ insert_speculatively(Row *row, List *arbiters, List **recheck)
 
 		CHECK_FOR_INTERRUPTS();
 		ItemPointerSetInvalid(&invalid);
-		if (!compat_ExecCheckIndexConstraints(result, row->slot, work->estate,
+		if (!compat_ExecCheckIndexConstraints(result, row->tuple, work->estate,
 											  &conflict, &invalid,
 											  arbiters))
 		{
@@ -326,13 +326,13 @@ insert_speculatively(Row *row, List *arbiters, List **recheck)
 		}
 
 		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
-		table_tuple_insert_speculative(rel, row->slot,
+		table_tuple_insert_speculative(rel, row->tuple,
 									   GetCurrentCommandId(true), 0, NULL,
 									   token);
-		*recheck = compat_ExecInsertIndexTuples(result, row->slot,
+		*recheck = compat_ExecInsertIndexTuples(result, row->tuple,
 												work->estate, false, true,
 												&conflicted, arbiters, false);
-		table_tuple_complete_speculative(rel, row->slot, token, !conflicted);
+		table_tuple_complete_speculative(rel, row->tuple, token, !conflicted);
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
 		if (!conflicted)
 			return true;
@@ -351,17 +351,17 @@ row_insert_if_absent_by(Row *row, int column_count, const ColumnId *columns)
 
 	Assert(table_is_contested(row->table));
 	if (result->ri_TrigDesc && result->ri_TrigDesc->trig_insert_before_row &&
-		!ExecBRInsertTriggers(work->estate, result, row->slot))
+		!ExecBRInsertTriggers(work->estate, result, row->tuple))
 	{
-		ItemPointerSetInvalid(&row->slot->tts_tid);
+		ItemPointerSetInvalid(&row->tuple->tts_tid);
 		check_written(row);
 	}
-	check_new(result, work->estate, row->slot);
+	check_new(result, work->estate, row->tuple);
 
 	if (!insert_speculatively(row, arbiters, &recheck))
 		return false;
 
-	ExecARInsertTriggers(work->estate, result, row->slot, recheck, NULL);
+	ExecARInsertTriggers(work->estate, result, row->tuple, recheck, NULL);
 	list_free(recheck);
 	return true;
 }

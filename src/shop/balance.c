@@ -183,7 +183,7 @@ static Entry charge_balance_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_charge_balance);
 
-/* Add to a balance: flow chart 1, charge. */
+/* Add to a balance: doc/flow-chart.md, 1. */
 Datum
 commerce_charge_balance(PG_FUNCTION_ARGS)
 {
@@ -217,7 +217,7 @@ static Entry use_balance_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_use_balance);
 
-/* Take from a balance: flow chart 1, use. */
+/* Take from a balance: doc/flow-chart.md, 1. */
 Datum
 commerce_use_balance(PG_FUNCTION_ARGS)
 {
@@ -247,7 +247,7 @@ static Entry get_balance_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_get_balance);
 
-/* Read a balance: README, Balance. */
+/* Read a balance: doc/reference.md, Balance. */
 Datum
 commerce_get_balance(PG_FUNCTION_ARGS)
 {

@@ -192,7 +192,7 @@ static Entry set_price_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_set_price);
 
-/* Set the price that later orders pay: README, Catalogue. */
+/* Set the price that later orders pay: doc/reference.md, Catalogue. */
 Datum
 commerce_set_price(PG_FUNCTION_ARGS)
 {
@@ -288,7 +288,7 @@ static Entry adjust_stock_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_adjust_stock);
 
-/* Move an option's stock and record why: README, Catalogue. */
+/* Move an option's stock and record why: doc/reference.md, Catalogue. */
 Datum
 commerce_adjust_stock(PG_FUNCTION_ARGS)
 {

@@ -54,16 +54,6 @@ check_not_expired(Row *coupon)
 								 expires_at);
 }
 
-static Refusal *
-check_minimum(int64 coupon_id, Row *policy, int64 amount)
-{
-	int64		minimum = row_int64(policy, COUPON_POLICIES_MIN_ORDER_AMOUNT);
-
-	if (amount >= minimum)
-		return NULL;
-	return refuse_coupon_min_order_not_met(coupon_id, amount, minimum);
-}
-
 Refusal *
 coupon_check(Row *coupon, int64 user_id, int64 coupon_id, int64 amount,
 			 CouponUse *use)
@@ -84,7 +74,7 @@ coupon_check(Row *coupon, int64 user_id, int64 coupon_id, int64 amount,
 								row_int64(coupon, COUPONS_POLICY_ID));
 	if (policy == NULL)
 		return refuse_coupon_policy_not_found(row_int64(coupon, COUPONS_POLICY_ID));
-	refusal = check_minimum(coupon_id, policy, amount);
+	refusal = coupon_policy_check_minimum(policy, coupon_id, amount);
 	if (refusal)
 		return refusal;
 
@@ -107,16 +97,6 @@ coupon_use(const CouponUse *use, int64 order_id)
 	return changed;
 }
 
-/* Does a coupon of this policy come back from an order that was paid? */
-static bool
-comes_back_on_cancel(Work *work, int64 policy_id)
-{
-	Row		   *policy = coupon_policy_find(work, policy_id);
-
-	return policy != NULL &&
-		DatumGetBool(row_value(policy, COUPON_POLICIES_RESTORE_ON_CANCEL));
-}
-
 void
 coupon_give_back(Work *work, int64 coupon_id, int64 order_id, bool was_paid)
 {
@@ -129,7 +109,7 @@ coupon_give_back(Work *work, int64 coupon_id, int64 order_id, bool was_paid)
 		row_int64(coupon, COUPONS_ORDER_ID) != order_id)
 		return;
 	if (was_paid &&
-		!comes_back_on_cancel(work, row_int64(coupon, COUPONS_POLICY_ID)))
+		!coupon_policy_restores(work, row_int64(coupon, COUPONS_POLICY_ID)))
 		return;
 
 	changed = row_change(coupon);
@@ -138,22 +118,6 @@ coupon_give_back(Work *work, int64 coupon_id, int64 order_id, bool was_paid)
 	row_set_null(changed, COUPONS_ORDER_ID);
 	row_set_null(changed, COUPONS_DISCOUNT_AMOUNT);
 	row_update(coupon, changed);
-}
-
-/* Is now within the policy's period of issue? A closed policy is over. */
-static Refusal *
-check_issue_period(Row *policy)
-{
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
-	TimestampTz from = row_time(policy, COUPON_POLICIES_ISSUE_FROM);
-	TimestampTz until = row_time(policy, COUPON_POLICIES_ISSUE_UNTIL);
-	int64		policy_id = row_int64(policy, COUPON_POLICIES_POLICY_ID);
-
-	if (now >= until)
-		return refuse_coupon_issue_ended(policy_id, until);
-	if (now < from)
-		return refuse_coupon_issue_not_started(policy_id, from);
-	return NULL;
 }
 
 /* How many coupons of the policy the user was ever issued. */
@@ -246,7 +210,7 @@ issue(Work *work, int64 policy_id, const Idempotency *scope, Row **coupon)
 	policy = coupon_policy_find(work, policy_id);
 	if (policy == NULL)
 		return refuse_coupon_policy_not_found(policy_id);
-	refusal = check_issue_period(policy);
+	refusal = coupon_policy_check_period(policy);
 	if (refusal)
 		return refusal;
 	refusal = insert_coupon(work, policy, scope->user_id, coupon_id, coupon);
@@ -271,7 +235,7 @@ static Entry issue_coupon_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_issue_coupon);
 
-/* Issue one coupon to a user: flow chart 2, issue. */
+/* Issue one coupon to a user: doc/flow-chart.md, 2. */
 Datum
 commerce_issue_coupon(PG_FUNCTION_ARGS)
 {
@@ -302,7 +266,7 @@ static Entry use_coupon_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_use_coupon);
 
-/* Use a coupon outside of an order: flow chart 2, use. */
+/* Use a coupon outside of an order: doc/flow-chart.md, 2. */
 Datum
 commerce_use_coupon(PG_FUNCTION_ARGS)
 {
@@ -332,7 +296,7 @@ static Entry revoke_coupon_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_revoke_coupon);
 
-/* Take an unused coupon out of use: README, Catalogue. */
+/* Take an unused coupon out of use: doc/reference.md, Coupons. */
 Datum
 commerce_revoke_coupon(PG_FUNCTION_ARGS)
 {

@@ -53,6 +53,40 @@ coupon_policy_expiry(Row *policy, TimestampTz issued_at)
 								 DatumGetIntervalP(row_value(policy, COUPON_POLICIES_VALID_FOR))));
 }
 
+Refusal *
+coupon_policy_check_minimum(Row *policy, int64 coupon_id, int64 amount)
+{
+	int64		minimum = row_int64(policy, COUPON_POLICIES_MIN_ORDER_AMOUNT);
+
+	if (amount >= minimum)
+		return NULL;
+	return refuse_coupon_min_order_not_met(coupon_id, amount, minimum);
+}
+
+Refusal *
+coupon_policy_check_period(Row *policy)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	TimestampTz from = row_time(policy, COUPON_POLICIES_ISSUE_FROM);
+	TimestampTz until = row_time(policy, COUPON_POLICIES_ISSUE_UNTIL);
+	int64		policy_id = row_int64(policy, COUPON_POLICIES_POLICY_ID);
+
+	if (now >= until)
+		return refuse_coupon_issue_ended(policy_id, until);
+	if (now < from)
+		return refuse_coupon_issue_not_started(policy_id, from);
+	return NULL;
+}
+
+bool
+coupon_policy_restores(Work *work, int64 policy_id)
+{
+	Row		   *policy = coupon_policy_find(work, policy_id);
+
+	return policy != NULL &&
+		DatumGetBool(row_value(policy, COUPON_POLICIES_RESTORE_ON_CANCEL));
+}
+
 /* The arguments of create_coupon_policy, by position. */
 enum
 {
@@ -180,7 +214,7 @@ static Entry close_coupon_policy_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_close_coupon_policy);
 
-/* End issuing now: README, Catalogue. */
+/* End issuing now: doc/reference.md, Coupons. */
 Datum
 commerce_close_coupon_policy(PG_FUNCTION_ARGS)
 {

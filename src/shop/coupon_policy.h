@@ -20,4 +20,20 @@ extern int64 coupon_policy_discount(Row *policy, int64 amount);
 /* When a coupon of this policy expires that is issued at this time. */
 extern TimestampTz coupon_policy_expiry(Row *policy, TimestampTz issued_at);
 
+/*
+ * Is amount (minor units) enough for a coupon of this policy? Refuses with
+ * COUPON_MIN_ORDER_NOT_MET.
+ */
+extern Refusal *coupon_policy_check_minimum(Row *policy, int64 coupon_id,
+											int64 amount);
+
+/*
+ * Is now within the policy's period of issue? A closed policy is over. Refuses
+ * with COUPON_ISSUE_ENDED, COUPON_ISSUE_NOT_STARTED.
+ */
+extern Refusal *coupon_policy_check_period(Row *policy);
+
+/* Does a coupon of this policy come back from an order that was paid? */
+extern bool coupon_policy_restores(Work *work, int64 policy_id);
+
 #endif							/* COMMERCE_COUPON_POLICY_H */

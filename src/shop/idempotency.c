@@ -149,7 +149,7 @@ static Entry purge_idempotency_keys_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_purge_idempotency_keys);
 
-/* Forget the keys at least so old: README, Balance. */
+/* Forget the keys at least so old: doc/reference.md, Operation. */
 Datum
 commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
 {

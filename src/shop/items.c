@@ -3,16 +3,14 @@
  *		The items argument: parse, merge, sort.
  *
  * The argument is a JSON array of {"option_id": n, "quantity": n} and nothing
- * else. jsonb has already dropped repeated keys; its numbers are exact, so
- * that 1.0 and 1e2 are recognised as whole.
+ * else. jsonb has already dropped repeated keys.
  */
 #include "postgres.h"
 
+#include "base/ids.h"
+#include "base/json.h"
 #include "lib/stringinfo.h"
 #include "shop/items.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/numeric.h"
 
 #define MAX_QUANTITY INT64CONST(1000000000)
 
@@ -24,36 +22,8 @@ malformed_element(int element, const char *reason)
 	return refuse_invalid_order_item(reason, element + 1);
 }
 
-bool
-items_whole_number(const JsonbValue *number, int64 minimum, int64 maximum,
-				   int64 *result)
-{
-	Datum		value;
-
-	if (number == NULL || number->type != jbvNumeric)
-		return false;
-
-	value = NumericGetDatum(number->val.numeric);
-	if (DatumGetBool(DirectFunctionCall2(numeric_lt, value,
-										 NumericGetDatum(int64_to_numeric(minimum)))) ||
-		DatumGetBool(DirectFunctionCall2(numeric_gt, value,
-										 NumericGetDatum(int64_to_numeric(maximum)))))
-		return false;
-
-	/* In range, so this rounds rather than raises. */
-	*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, value));
-	return DatumGetBool(DirectFunctionCall2(numeric_eq, value,
-											NumericGetDatum(int64_to_numeric(*result))));
-}
-
-static JsonbValue *
-get_key(JsonbContainer *object, const char *key, JsonbValue *value)
-{
-	return getKeyJsonValueFromContainer(object, key, strlen(key), value);
-}
-
 static Refusal *
-parse_element(JsonbContainer *array, int element, OrderItem *item)
+parse_item(JsonbContainer *array, int element, OrderItem *item)
 {
 	JsonbValue *value = getIthJsonbValueFromContainer(array, element);
 	JsonbContainer *object;
@@ -63,10 +33,10 @@ parse_element(JsonbContainer *array, int element, OrderItem *item)
 		return malformed_element(element, "is not an object");
 	object = value->val.binary.data;
 
-	if (!items_whole_number(get_key(object, "option_id", &number),
+	if (!json_whole_number(json_get(object, "option_id", &number),
 							PG_INT64_MIN, PG_INT64_MAX, &item->option_id))
 		return malformed_element(element, "has no whole number as option_id");
-	if (!items_whole_number(get_key(object, "quantity", &number),
+	if (!json_whole_number(json_get(object, "quantity", &number),
 							1, MAX_QUANTITY, &item->quantity))
 		return malformed_element(element, "has no whole number from 1 to 1000000000 as quantity");
 	if (JsonContainerSize(object) != 2)
@@ -82,7 +52,7 @@ compare_by_option(const void *a, const void *b)
 	const OrderItem *y = b;
 
 	if (x->option_id != y->option_id)
-		return x->option_id < y->option_id ? -1 : 1;
+		return id_compare(x->option_id, y->option_id);
 	return x->element < y->element ? -1 : x->element > y->element;
 }
 
@@ -101,9 +71,9 @@ compare_option_of_line(const void *a, const void *b, void *by_line)
 
 /* Add up the quantities of one option; the first appearance stays. */
 static Refusal *
-merge(OrderItems *items)
+merge_options(OrderItems *items)
 {
-	OrderItem	   *lines = items->by_line;
+	OrderItem  *lines = items->by_line;
 	int			merged = 0;
 
 	qsort(lines, items->count, sizeof(OrderItem), compare_by_option);
@@ -140,11 +110,11 @@ items_parse(Jsonb *argument, OrderItems *items)
 	items->by_line = palloc(count * sizeof(OrderItem));
 	for (int i = 0; i < count; i++)
 	{
-		refusal = parse_element(array, i, &items->by_line[i]);
+		refusal = parse_item(array, i, &items->by_line[i]);
 		if (refusal)
 			return refusal;
 	}
-	refusal = merge(items);
+	refusal = merge_options(items);
 	if (refusal)
 		return refusal;
 

@@ -29,10 +29,6 @@ typedef struct OrderItems
 /* Parse the argument. Refuses with INVALID_ORDER_ITEMS. */
 extern Refusal *items_parse(Jsonb *argument, OrderItems *items);
 
-/* A JSON number as a whole int64 in [minimum, maximum], or false. */
-extern bool items_whole_number(const JsonbValue *number, int64 minimum,
-							   int64 maximum, int64 *result);
-
 /* Append "option:quantity" of all, by option: equal for equal items. */
 extern void items_canonical(const OrderItems *items, StringInfo text);
 

@@ -131,7 +131,7 @@ static Entry fail_event_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_fail_event);
 
-/* Give a claimed event back with its error: README, Outbox. */
+/* Give a claimed event back with its error: doc/reference.md, Outbox. */
 Datum
 commerce_fail_event(PG_FUNCTION_ARGS)
 {
@@ -172,7 +172,7 @@ static Entry retry_event_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_retry_event);
 
-/* Make a dead event available now: README, Outbox. */
+/* Make a dead event available now: doc/reference.md, Outbox. */
 Datum
 commerce_retry_event(PG_FUNCTION_ARGS)
 {
@@ -205,7 +205,7 @@ static Entry discard_event_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_discard_event);
 
-/* Give a dead event up: README, Outbox. */
+/* Give a dead event up: doc/reference.md, Outbox. */
 Datum
 commerce_discard_event(PG_FUNCTION_ARGS)
 {
@@ -236,7 +236,7 @@ static Entry purge_outbox_entry = {
 
 PG_FUNCTION_INFO_V1(commerce_purge_outbox);
 
-/* Delete what is finished and old: README, Outbox. */
+/* Delete what is finished and old: doc/reference.md, Outbox. */
 Datum
 commerce_purge_outbox(PG_FUNCTION_ARGS)
 {

@@ -22,7 +22,4 @@ extern void outbox_write(Work *work, const char *event_type, int64 order_id);
 /* The same for EVENT_ORDER_REFUNDED: refund is what its payload says of it. */
 extern void outbox_write_refund(Work *work, int64 order_id, Jsonb *refund);
 
-/* Is any event due, or its lease lapsed? Needs a snapshot. */
-extern bool outbox_has_due(void);
-
 #endif							/* COMMERCE_OUTBOX_H */

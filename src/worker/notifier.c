@@ -14,7 +14,7 @@
  * The count of commits can miss an event: COMMIT PREPARED calls nothing of
  * ours, and a crash may come between a commit and its count. So every second,
  * and when it starts, the notifier looks whether any event is due, and notifies
- * if so. Where outbox_claim.c has to be thrifty, that may take
+ * if so. Where outbox_due.c has to be thrifty, that may take
  * LOOK_EVERYWHERE_MS.
  *
  * Between its notifications it also expires orders: sweep.c.
@@ -31,7 +31,7 @@
 #include "notify/databases.h"
 #include "notify/notify.h"
 #include "pgstat.h"
-#include "shop/outbox.h"
+#include "shop/outbox_due.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"

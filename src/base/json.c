@@ -1,0 +1,91 @@
+/*
+ * json.c
+ *		Reading and writing values of jsonb.
+ *
+ * Numbers of jsonb are exact, so that 1.0 and 1e2 are recognised as whole.
+ */
+#include "postgres.h"
+
+#include "base/json.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+JsonbValue *
+json_get(JsonbContainer *object, const char *key, JsonbValue *value)
+{
+	return getKeyJsonValueFromContainer(object, key, strlen(key), value);
+}
+
+bool
+json_whole_number(const JsonbValue *number, int64 minimum, int64 maximum,
+				  int64 *result)
+{
+	Datum		value;
+
+	if (number == NULL || number->type != jbvNumeric)
+		return false;
+
+	value = NumericGetDatum(number->val.numeric);
+	if (DatumGetBool(DirectFunctionCall2(numeric_lt, value,
+										 NumericGetDatum(int64_to_numeric(minimum)))) ||
+		DatumGetBool(DirectFunctionCall2(numeric_gt, value,
+										 NumericGetDatum(int64_to_numeric(maximum)))))
+		return false;
+
+	/* In range, so this rounds rather than raises. */
+	*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, value));
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, value,
+											NumericGetDatum(int64_to_numeric(*result))));
+}
+
+static void
+push_string(JsonbParseState **state, JsonbIteratorToken token,
+			const char *string)
+{
+	JsonbValue	value;
+
+	value.type = jbvString;
+	value.val.string.val = unconstify(char *, string);
+	value.val.string.len = strlen(string);
+	pushJsonbValue(state, token, &value);
+}
+
+static void
+push_numeric(JsonbParseState **state, Numeric number)
+{
+	JsonbValue	value;
+
+	value.type = jbvNumeric;
+	value.val.numeric = number;
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+void
+json_push_key(JsonbParseState **state, const char *key)
+{
+	push_string(state, WJB_KEY, key);
+}
+
+void
+json_push_text(JsonbParseState **state, const char *text)
+{
+	push_string(state, WJB_VALUE, text);
+}
+
+void
+json_push_number(JsonbParseState **state, int64 number)
+{
+	push_numeric(state, int64_to_numeric(number));
+}
+
+void
+json_push_uint64(JsonbParseState **state, uint64 number)
+{
+	Datum		numeric = DirectFunctionCall3(numeric_in,
+											  CStringGetDatum(psprintf(UINT64_FORMAT, number)),
+											  ObjectIdGetDatum(InvalidOid),
+											  Int32GetDatum(-1));
+
+	push_numeric(state, DatumGetNumeric(numeric));
+}

@@ -1,0 +1,26 @@
+/*
+ * json.h
+ *		Reading and writing values of jsonb.
+ */
+#ifndef COMMERCE_JSON_H
+#define COMMERCE_JSON_H
+
+#include "utils/jsonb.h"
+
+/* A key's value in value, or NULL where it is not there. */
+extern JsonbValue *json_get(JsonbContainer *object, const char *key,
+							JsonbValue *value);
+
+/* A JSON number as a whole int64 in [minimum, maximum], or false. */
+extern bool json_whole_number(const JsonbValue *number, int64 minimum,
+							  int64 maximum, int64 *result);
+
+/* Push a key, a string as its value, a number as its value. */
+extern void json_push_key(JsonbParseState **state, const char *key);
+extern void json_push_text(JsonbParseState **state, const char *text);
+extern void json_push_number(JsonbParseState **state, int64 number);
+
+/* The same, up to 2^63, the opposite of the lowest bigint, which is none. */
+extern void json_push_uint64(JsonbParseState **state, uint64 number);
+
+#endif							/* COMMERCE_JSON_H */
