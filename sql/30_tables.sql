@@ -1,9 +1,10 @@
 ------------------------------------------------------------------------------
 -- Tables
 --
--- src/base/tables.c knows these columns by position and checks their names and
--- types; new columns go last. Hot tables leave room on the page and keep every
--- updated column out of every index, so that updates stay HOT.
+-- src/base/tables.def lists these columns for the library, which finds them by
+-- name. A new one goes last, where an upgrade script adds it. Hot tables leave
+-- room on the page and keep every updated column out of every index, so that
+-- updates stay HOT.
 --
 -- There are no foreign keys: the functions prove the parent, nothing deletes
 -- one, and verify() checks them all. Under load they would cost 40 %, and even
