@@ -1,8 +1,10 @@
 /*
  * clock.h
- *		Time as the relay counts it: microseconds of a clock that nobody sets, and
- *		that goes on while the machine sleeps, as leases do. Only what the outside
- *		sees (log, webhook-timestamp, Retry-After) is wall-clock time.
+ *		Time as the relay counts it.
+ *
+ * That is microseconds of a clock that nobody sets, and that goes on while the
+ * machine sleeps, as leases do. Only what the outside sees (log,
+ * webhook-timestamp, Retry-After) is wall-clock time.
  */
 #ifndef RELAY_CLOCK_H
 #define RELAY_CLOCK_H

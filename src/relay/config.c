@@ -3,10 +3,10 @@
  *		The configuration file: "name = value" per line.
  *
  * Names are those of the options without their dashes. A value may stand in
- * single quotes, where '' is a quote. # begins a comment at the start of a line,
- * and after a value when a blank comes before it.
+ * single quotes, where '' is a quote. # begins a comment at the start of a
+ * line, and after a value when a blank comes before it.
  */
-#include "options.h"
+#include "config.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,6 +15,9 @@
 #include <sys/stat.h>
 
 #include "memory.h"
+#include "option_table.h"
+#include "option_value.h"
+#include "program.h"
 #include "secrets.h"
 
 #define FILE_BYTES_MAX	65536
@@ -37,7 +40,9 @@ cut_blanks(char *text)
 	text[length] = '\0';
 }
 
-/* Unquote in place; whether the quote ends, and nothing but a comment follows. */
+/*
+ * Unquote in place; whether the quote ends, and nothing but a comment follows.
+ */
 static bool
 unquote(char *value)
 {
@@ -74,6 +79,19 @@ cut_comment(char *value)
 }
 
 static void
+take_setting(Options *options, const char *name, const char *value,
+			 const char *origin)
+{
+	const Option *option = option_find(name);
+	char		place[1200];
+
+	if (option == NULL || option->kind >= OPTION_CONFIG)
+		program_refuse("%s: there is no setting \"%s\"", origin, name);
+	snprintf(place, sizeof(place), "%s: %s", origin, name);
+	option_set(options, option, FROM_FILE, value, place);
+}
+
+static void
 read_line(Options *options, char *line, const char *origin)
 {
 	char	   *name = skip_blanks(line);
@@ -83,15 +101,15 @@ read_line(Options *options, char *line, const char *origin)
 	if (*name == '\0' || *name == '#')
 		return;
 	if (value == NULL)
-		options_error("%s: expected \"name = value\"", origin);
+		program_refuse("%s: expected \"name = value\"", origin);
 	*value = '\0';
 	cut_blanks(name);
 	value = skip_blanks(value + 1);
 	if (*value != '\'')
 		cut_comment(value);
 	else if (!unquote(value))
-		options_error("%s: the quoted value of %s does not end", origin, name);
-	options_set(options, name, value, origin);
+		program_refuse("%s: the quoted value of %s does not end", origin, name);
+	take_setting(options, name, value, origin);
 }
 
 /* All of the file, as one text. */
@@ -102,11 +120,11 @@ read_file(FILE *stream, const char *file)
 	size_t		length = fread(text, 1, FILE_BYTES_MAX + 1, stream);
 
 	if (ferror(stream))
-		options_error("could not read configuration file \"%s\": %s",
-					  file, strerror(errno));
+		program_refuse("could not read configuration file \"%s\": %s",
+					   file, strerror(errno));
 	if (length > FILE_BYTES_MAX || strlen(text) != length)
-		options_error("configuration file \"%s\" must be text of at most %d bytes",
-					  file, FILE_BYTES_MAX);
+		program_refuse("configuration file \"%s\" must be text of at most %d"
+					   " bytes", file, FILE_BYTES_MAX);
 	return text;
 }
 
@@ -120,8 +138,8 @@ config_read(Options *options, const char *file)
 	char		origin[1024];
 
 	if (stream == NULL || fstat(fileno(stream), &status) != 0)
-		options_error("could not open configuration file \"%s\": %s",
-					  file, strerror(errno));
+		program_refuse("could not open configuration file \"%s\": %s",
+					   file, strerror(errno));
 	/* The options point to their values in it. */
 	options->config_text = read_file(stream, file);
 	fclose(stream);

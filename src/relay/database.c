@@ -1,39 +1,42 @@
 /*
  * database.c
- *		The connection to the database, and the statements the relay runs there.
+ *		The connection to the database, and what becomes of a statement on it.
  *
- * Requests go on while the database works or is away, so that nothing here waits
- * for it, with two exceptions in libpq: connecting looks the host's name up, and
- * cancelling a claim at the end connects once more. One statement runs at a time:
+ * Requests go on while the database works or is away, so that nothing here
+ * waits for it, with two exceptions in libpq: connecting looks the host's name
+ * up, and cancelling a claim at the end connects once more. One statement runs
+ * at a time:
  *
- *		DOWN -> CONNECTING -> CHECKING -> (LISTENING) -> IDLE <-> BUSY -> (PAUSED)
+ *	DOWN -> CONNECTING -> CHECKING -> (LISTENING) -> IDLE <-> BUSY -> (PAUSED)
  *
- * Each is a transaction of its own, sent without preparing it, so that PgBouncer
- * may give every one to another server. LISTEN alone needs a server of our own:
- * CHECKING asks the server for its process id, and if that is not the one we
- * connected to, somebody stands between and we only poll.
+ * Each is a transaction of its own, sent without preparing it, so that
+ * PgBouncer may give every one to another server. LISTEN alone needs a server
+ * of our own: CHECKING asks the server for its process id, and if that is not
+ * the one we connected to, somebody stands between and we only poll.
  *
- * Every function, operator and type in them has its schema: the role's search_path
- * may lead through schemas where others can create some.
- *
- * Whatever goes wrong that commerce did not refuse drops the connection, and a new
- * one is tried after a delay that doubles up to BACKOFF_MAX_US: the relay outlives
- * a restart, a failover, a missing grant. A conflict of transactions keeps the
- * connection, but is followed by the same delay. The connection counts as up with
- * its first good statement; only a change of that state is logged.
+ * Whatever goes wrong that commerce did not refuse drops the connection, and a
+ * new one is tried after a delay that doubles up to BACKOFF_MAX_US: the relay
+ * outlives a restart, a failover, a missing grant. A conflict of transactions
+ * keeps the connection, but is followed by the same delay. The connection
+ * counts as up with its first good statement; only a change of that state is
+ * logged.
  */
 #include "database.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
+#include "log.h"
 #include "memory.h"
+#include "program.h"
 #include "text.h"
 #include "wait.h"
 
 #define BACKOFF_MIN_US		(100 * US_PER_MS)
 #define BACKOFF_MAX_US		(5 * US_PER_S)
-/* Longer than tcp_user_timeout, so that libpq gets to the next of several hosts. */
+/* Longer than tcp_user_timeout, so that libpq gets to the next host. */
 #define CONNECT_TIMEOUT_US	(20 * US_PER_S)
 /* At the end of the program, a statement that runs for so long is stuck. */
 #define PATIENCE_US			US_PER_S
@@ -55,8 +58,8 @@ struct Database
 	PGconn	   *connection;
 	DatabaseState state;
 	PostgresPollingStatusType awaited;	/* while connecting */
-	int64_t		deadline_us;	/* DOWN, PAUSED: of the next try; before IDLE: to
-								 * give up, unless something comes */
+	int64_t		deadline_us;	/* DOWN, PAUSED: of the next try; before IDLE:
+								 * to give up, unless something comes */
 	int64_t		backoff_us;
 	bool		up;
 	bool		listening;
@@ -65,7 +68,7 @@ struct Database
 	bool		notified;
 	char		last_error[ERROR_SIZE];
 
-	Statement	statement;		/* the one running, or ended and not yet taken */
+	Statement	statement;		/* the one running, or ended and not taken */
 	int64_t		sent_us;		/* when it was sent, or cancelled */
 	bool		cancelled;
 	bool		ended;
@@ -101,13 +104,14 @@ log_loss(Database *database, const char *error)
 
 	if (!database->up && strcmp(error, database->last_error) == 0)
 		return;
-	log_begin(&entry, LOG_ERROR, database->up ? "connection_lost" : "not_connected");
+	log_begin(&entry, LOG_ERROR,
+			  database->up ? "connection_lost" : "not_connected");
 	log_text(&entry, "error", error);
 	log_end(&entry);
 	snprintf(database->last_error, sizeof(database->last_error), "%s", error);
 }
 
-/* The next thing to do has to wait, longer each time until something succeeds. */
+/* The next thing to do waits, longer each time until something succeeds. */
 static void
 delay(Database *database)
 {
@@ -165,15 +169,16 @@ log_polling(Database *database)
 		return;
 	database->polling_logged = true;
 	log_begin(&entry, LOG_WARNING, "polling");
-	log_text(&entry, "reason", "a connection pooler stands between, LISTEN does not"
-			 " work through it");
-	log_int(&entry, "poll_interval_ms", database->options->poll_interval_us / US_PER_MS);
+	log_text(&entry, "reason", "a connection pooler stands between, LISTEN does"
+			 " not work through it");
+	log_int(&entry, "poll_interval_ms",
+			database->options->poll_interval_us / US_PER_MS);
 	log_end(&entry);
 }
 
 /*
- * What the server has to say beside its answers. libpq would write it to stderr as
- * it is, and its author may be anybody.
+ * What the server has to say beside its answers. libpq would write it to
+ * stderr as it is, and its author may be anybody.
  */
 static void
 log_notice(void *argument, const PGresult *result)
@@ -201,13 +206,17 @@ connect_start(Database *database)
 	/* Of a keyword given twice the last counts, so the user's win over ours. */
 	static const char *const keywords[] = {
 		"fallback_application_name", "keepalives_idle", "keepalives_interval",
-		"keepalives_count", "tcp_user_timeout", "dbname", "client_encoding", NULL
+		"keepalives_count", "tcp_user_timeout", "dbname", "client_encoding",
+		NULL
 	};
 	const char *const values[] = {
-		PROGRAM, "30", "10", "3", "10000", database->options->conninfo, "UTF8", NULL
+		PROGRAM, "30", "10",
+		"3", "10000", database->options->conninfo, "UTF8",
+		NULL
 	};
 
-	database->connection = memory_check(PQconnectStartParams(keywords, values, 1));
+	database->connection =
+		memory_check(PQconnectStartParams(keywords, values, 1));
 	PQsetNoticeReceiver(database->connection, log_notice, NULL);
 	database->state = DATABASE_CONNECTING;
 	database->awaited = PGRES_POLLING_WRITING;
@@ -221,7 +230,8 @@ static void
 send_setup(Database *database, DatabaseState state, const char *sql)
 {
 	database->state = state;
-	if (!PQsendQueryParams(database->connection, sql, 0, NULL, NULL, NULL, NULL, 0))
+	if (!PQsendQueryParams(database->connection, sql, 0, NULL, NULL,
+						   NULL, NULL, 0))
 		lose(database, PQerrorMessage(database->connection));
 }
 
@@ -237,14 +247,16 @@ awaited_events(const Database *database)
 static void
 connect_go_on(Database *database)
 {
-	if (!wait_is_ready(PQsocket(database->connection), awaited_events(database)))
+	if (!wait_is_ready(PQsocket(database->connection),
+					   awaited_events(database)))
 		return;
 	database->deadline_us = clock_now() + CONNECT_TIMEOUT_US;
 	database->awaited = PQconnectPoll(database->connection);
 	if (database->awaited == PGRES_POLLING_FAILED)
 		lose(database, PQerrorMessage(database->connection));
 	else if (database->awaited == PGRES_POLLING_OK)
-		send_setup(database, DATABASE_CHECKING, "SELECT pg_catalog.pg_backend_pid()");
+		send_setup(database, DATABASE_CHECKING,
+				   "SELECT pg_catalog.pg_backend_pid()");
 }
 
 static void
@@ -265,7 +277,8 @@ setup_go_on(Database *database, PGresult *result)
 		become_idle(database);
 	}
 	else if (PQntuples(result) == 1 &&
-			 atoi(PQgetvalue(result, 0, 0)) == PQbackendPID(database->connection))
+			 PQbackendPID(database->connection) ==
+			 atoi(PQgetvalue(result, 0, 0)))
 		send_setup(database, DATABASE_LISTENING, "LISTEN commerce_outbox");
 	else
 	{
@@ -276,9 +289,9 @@ setup_go_on(Database *database, PGresult *result)
 
 /* ---- statements ---- */
 
-static void
-send_statement(Database *database, Statement statement, const char *sql,
-			   int count, const char *const *values)
+void
+database_send(Database *database, Statement statement, const char *sql,
+			  int count, const char *const *values)
 {
 	database->statement = statement;
 	database->sent_us = clock_now();
@@ -289,84 +302,12 @@ send_statement(Database *database, Statement statement, const char *sql,
 		lose(database, PQerrorMessage(database->connection));
 }
 
-void
-database_claim(Database *database, int batch_size)
-{
-	char		batch[16];
-	char		lease[40];
-	const char *values[] = {batch, lease};
-
-	snprintf(batch, sizeof(batch), "%d", batch_size);
-	snprintf(lease, sizeof(lease), "%lld microseconds",
-			 (long long) database->options->lease_us);
-	send_statement(database, STATEMENT_CLAIM,
-				   "SELECT event_id, order_id, attempt,"
-				   " (extract(epoch FROM pg_catalog.clock_timestamp()"
-				   "  OPERATOR(pg_catalog.-)"
-				   "  (payload OPERATOR(pg_catalog.->>) 'occurred_at')"
-				   "  ::pg_catalog.timestamptz)"
-				   "  OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8,"
-				   " payload"
-				   " FROM commerce.claim_events($1, $2)", 2, values);
-}
-
-void
-database_ack(Database *database, const Event *first, int count)
-{
-	/* Per element: a number of at most 20 characters, and a separator. */
-	size_t		size = 22 * (size_t) count + 2;
-	char	   *event_ids = memory_new(size);
-	char	   *attempts = memory_new(size);
-	char	   *id_end = event_ids;
-	char	   *attempt_end = attempts;
-	const char *values[] = {event_ids, attempts};
-
-	for (int i = 0; i < count; i++, first = first->next)
-	{
-		char		separator = i == 0 ? '{' : ',';
-
-		id_end += sprintf(id_end, "%c%lld", separator, (long long) first->event_id);
-		attempt_end += sprintf(attempt_end, "%c%d", separator, first->attempt);
-	}
-	strcpy(id_end, "}");
-	strcpy(attempt_end, "}");
-	/*
-	 * A crash that takes an ack back costs another delivery, as a crash just
-	 * before the ack would have: not worth waiting for the disk. The next claim
-	 * does, and so makes sure of the acks before it.
-	 */
-	send_statement(database, STATEMENT_ACK,
-				   "SELECT commerce.ack_events($1, $2),"
-				   " pg_catalog.set_config('synchronous_commit', 'off', true)",
-				   2, values);
-	free(event_ids);
-	free(attempts);
-}
-
-void
-database_fail(Database *database, const Event *event)
-{
-	char		event_id[24];
-	char		attempt[16];
-	char		retry_after[32];
-	const char *values[] = {event_id, attempt, event->error, NULL};
-
-	snprintf(event_id, sizeof(event_id), "%lld", (long long) event->event_id);
-	snprintf(attempt, sizeof(attempt), "%d", event->attempt);
-	if (event->retry_after_s > 0)
-	{
-		snprintf(retry_after, sizeof(retry_after), "%d seconds", event->retry_after_s);
-		values[3] = retry_after;
-	}
-	send_statement(database, STATEMENT_FAIL,
-				   "SELECT status FROM commerce.fail_event($1, $2, $3, $4)", 4, values);
-}
-
 /* Drop the connection because of the error that is the result. */
 static void
 lose_by_error(Database *database, const char *state)
 {
-	const char *message = PQresultErrorField(database->result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *message =
+		PQresultErrorField(database->result, PG_DIAG_MESSAGE_PRIMARY);
 	Answer		answer = ANSWER_ERROR;
 	char		error[ERROR_SIZE];
 
@@ -375,7 +316,8 @@ lose_by_error(Database *database, const char *state)
 		answer = ANSWER_NONE;
 	if (message == NULL)
 		message = PQresultErrorMessage(database->result);
-	snprintf(error, sizeof(error), "%s%s%s", state, state[0] != '\0' ? ": " : "", message);
+	snprintf(error, sizeof(error), "%s%s%s",
+			 state, state[0] != '\0' ? ": " : "", message);
 	lose(database, error);
 	database->answer = answer;
 }
@@ -455,7 +397,8 @@ read_server(Database *database)
 	}
 	while ((database->state == DATABASE_CHECKING ||
 			database->state == DATABASE_LISTENING ||
-			database->state == DATABASE_BUSY) && !PQisBusy(database->connection))
+			database->state == DATABASE_BUSY) &&
+		   !PQisBusy(database->connection))
 	{
 		PGresult   *result = PQgetResult(database->connection);
 
@@ -502,7 +445,8 @@ database_advance(Database *database)
 bool
 database_is_idle(const Database *database)
 {
-	return database->state == DATABASE_IDLE && database->statement == STATEMENT_NONE;
+	return database->state == DATABASE_IDLE &&
+		database->statement == STATEMENT_NONE;
 }
 
 bool
@@ -580,7 +524,8 @@ database_take_answer(Database *database, Answer *answer, PGresult **result)
 }
 
 bool
-database_wait(const Database *database, struct curl_waitfd *file, int64_t *until_us)
+database_wait(const Database *database, struct curl_waitfd *file,
+			  int64_t *until_us)
 {
 	*until_us = INT64_MAX;
 	if (database->state != DATABASE_IDLE && database->state != DATABASE_BUSY)
@@ -588,6 +533,7 @@ database_wait(const Database *database, struct curl_waitfd *file, int64_t *until
 	if (database->state == DATABASE_DOWN)
 		return false;
 	file->fd = PQsocket(database->connection);
-	file->events = awaited_events(database) == POLLOUT ? CURL_WAIT_POLLOUT : CURL_WAIT_POLLIN;
+	file->events = awaited_events(database) == POLLOUT ?
+		CURL_WAIT_POLLOUT : CURL_WAIT_POLLIN;
 	return true;
 }

@@ -1,6 +1,6 @@
 /*
  * database.h
- *		The connection to the database, and the statements the relay runs there.
+ *		The connection to the database, and what becomes of a statement on it.
  */
 #ifndef RELAY_DATABASE_H
 #define RELAY_DATABASE_H
@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "event.h"
 #include "options.h"
 
 typedef enum Statement
@@ -27,8 +26,8 @@ typedef enum Answer
 	ANSWER_RESULT,				/* a result */
 	ANSWER_REFUSED,				/* a failure is not ours to report: class SC */
 	ANSWER_UNFIT,				/* a failure's error does not fit: class 22 */
-	ANSWER_ERROR,				/* another error; the next statement is delayed */
-	ANSWER_NONE					/* the connection broke: it may be done or not */
+	ANSWER_ERROR,				/* another error; what is next is delayed */
+	ANSWER_NONE					/* the connection broke: maybe it is done */
 } Answer;
 
 typedef struct Database Database;
@@ -58,10 +57,10 @@ extern bool database_take_notification(Database *database);
 extern bool database_wait(const Database *database, struct curl_waitfd *file,
 						  int64_t *until_us);
 
-/* Send a statement; only when idle. */
-extern void database_claim(Database *database, int batch_size);
-extern void database_ack(Database *database, const Event *first, int count);
-extern void database_fail(Database *database, const Event *event);
+/* Send a statement with so many parameters; only when idle. */
+extern void database_send(Database *database, Statement statement,
+						  const char *sql, int count,
+						  const char *const *values);
 
 /*
  * The relay is about to end: end a claim that has been running for too long.
@@ -77,15 +76,5 @@ extern bool database_is_stuck(const Database *database);
  */
 extern Statement database_take_answer(Database *database, Answer *answer,
 									  PGresult **result);
-
-/* Columns of a claim's result. */
-enum
-{
-	CLAIM_EVENT_ID,
-	CLAIM_ORDER_ID,
-	CLAIM_ATTEMPT,
-	CLAIM_AGE_US,
-	CLAIM_PAYLOAD
-};
 
 #endif

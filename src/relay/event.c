@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "log.h"
 #include "memory.h"
+#include "text.h"
 
 Event *
 event_new(const char *payload, size_t length)
@@ -80,7 +82,8 @@ event_free_first(EventList *list, int count)
 }
 
 void
-event_log(const char *level, const char *name, const Event *event, const char *error)
+event_log(const char *level, const char *name, const Event *event,
+		  const char *error)
 {
 	LogEntry	entry;
 

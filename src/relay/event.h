@@ -2,8 +2,8 @@
  * event.h
  *		A claimed event on its way through the relay, and lists of them.
  *
- * An event is in exactly one list at a time: queued, in flight, delivered (to be
- * acked) or failed (to be reported).
+ * An event is in exactly one list at a time: queued, in flight, delivered (to
+ * be acked) or failed (to be reported).
  */
 #ifndef RELAY_EVENT_H
 #define RELAY_EVENT_H
@@ -11,8 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define ERROR_SIZE		512
 
 typedef struct Event
 {
@@ -26,7 +24,7 @@ typedef struct Event
 	int64_t		started_us;		/* when its delivery began */
 	char	   *error;			/* why its delivery failed; NULL: it did not */
 	int			retry_after_s;	/* what the endpoint asked for; 0: nothing */
-	int			refusals;		/* how often its outcome alone could not be recorded */
+	int			refusals;		/* how often its outcome, alone, was refused */
 	bool		in_doubt;		/* the outcome may have been recorded already */
 	size_t		payload_length;
 	char		payload[];		/* and a zero byte */

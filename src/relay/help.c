@@ -1,10 +1,22 @@
 /*
  * help.c
  *		The text of --help.
+ *
+ * The options' lines come from their table. The rest is prose; what it says of
+ * attempts and of the delays between them is decided in the database.
  */
-#include "options.h"
+#include "help.h"
 
-const char	help_text[] =
+#include <stdio.h>
+#include <string.h>
+
+#include "option_table.h"
+
+/* Columns where an option's explanation and its default begin. */
+#define HELP_COLUMN		27
+#define USUAL_COLUMN	68
+
+static const char help_before[] =
 "commerce_relay transmits the events of a commerce database: it claims what is due\n"
 "in commerce.outbox, POSTs each event to a URL, signed after Standard Webhooks 1.0,\n"
 "and records the outcome. Delivery is at least once, in order within each order.\n"
@@ -13,25 +25,9 @@ const char	help_text[] =
 "  commerce_relay --conninfo CONNINFO --url URL --secret-file FILE [OPTION]...\n"
 "  commerce_relay --conninfo CONNINFO --to stdout [OPTION]...\n"
 "  commerce_relay --config FILE [OPTION]...\n"
-"\n"
-"Options:\n"
-"  --conninfo CONNINFO      the database, e.g. \"host=/run/postgresql dbname=shop\"; its\n"
-"                           role needs: SELECT commerce.grant_access('ROLE', 'relay')\n"
-"  --url URL                where to POST to, http or https\n"
-"  --secret-file FILE       the secret to sign with; twice while you change it\n"
-"  --ca-file FILE           trust these CA certificates (PEM), not the system's\n"
-"  --batch-size NUMBER      most events to claim at once             100  (1 to 10000)\n"
-"  --concurrency NUMBER     most requests at the same time           16   (1 to 1000)\n"
-"  --lease DURATION         how long a claimed event is ours; longer\n"
-"                           than --timeout                           30s  (1s to 24h)\n"
-"  --timeout DURATION       how long a request may take              15s  (100ms to 1h)\n"
-"  --poll-interval DURATION look this often without being notified   1s   (10ms to 1h)\n"
-"  --status-interval DURATION\n"
-"                           log the counters this often, 0: never    60s  (0 to 24h)\n"
-"  --once                   deliver what is due, then exit\n"
-"  --to http|stdout         stdout: write each event as one line of JSON  http\n"
-"  --config FILE            read options from a file; the command line wins\n"
-"  --help, --version        show this, or the version, and exit\n"
+"\n";
+
+static const char help_after[] =
 "A duration is a number with ms, s, min or h; without a unit it is in seconds.\n"
 "\n"
 "The request:\n"
@@ -83,3 +79,41 @@ const char	help_text[] =
 "\n"
 "The connection may go through PgBouncer, in any mode; LISTEN does not work through it,\n"
 "so the relay polls then. Any number of relays may run side by side.\n";
+
+static void
+print_option(const Option *option)
+{
+	const char *line = option->help;
+	int			column = printf("  --%s%s%s", option->name,
+								option->value_name != NULL ? " " : "",
+								option->value_name != NULL ? option->value_name : "");
+
+	if (column >= HELP_COLUMN)
+	{
+		putchar('\n');
+		column = 0;
+	}
+	for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+	{
+		printf("%*s%.*s\n", HELP_COLUMN - column, "", (int) (end - line), line);
+		column = 0;
+	}
+	column += printf("%*s%s", HELP_COLUMN - column, "", line);
+	if (option->usual != NULL)
+		printf("%*s%s", column < USUAL_COLUMN - 1 ? USUAL_COLUMN - column : 2, "",
+			   option->usual);
+	if (option->minimum != NULL)
+		printf("%*s(%s to %s)", 5 - (int) strlen(option->usual), "",
+			   option->minimum, option->maximum);
+	putchar('\n');
+}
+
+void
+help_print(void)
+{
+	fputs(help_before, stdout);
+	puts("Options:");
+	for (const Option *option = option_table; option->name != NULL; option++)
+		print_option(option);
+	fputs(help_after, stdout);
+}

@@ -3,19 +3,23 @@
  *		Delivery of events by HTTP requests, many at a time.
  *
  * A request has a slot: an easy handle, set up once and used again, so that
- * libcurl keeps connections open from one event to the next, and the memory that
- * belongs to the request. The body is the event's payload, sent from where it is.
+ * libcurl keeps connections open from one event to the next, and the memory
+ * that belongs to the request. The body is the event's payload, sent from
+ * where it is.
  *
  * Only an answer that came in full counts as one, or one that is longer than
- * anybody reads, which is cut off. No redirect is followed: the endpoint that was
- * named gets the data, or nobody.
+ * anybody reads, which is cut off. No redirect is followed: the endpoint that
+ * was named gets the data, or nobody.
  */
 #include "http.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "clock.h"
+#include "event.h"
 #include "memory.h"
+#include "program.h"
 #include "text.h"
 
 #define BODY_KEPT			200
@@ -27,7 +31,7 @@
 /* Answers are short; the default of 16 kB would be taken per slot. */
 #define RECEIVE_BUFFER		2048
 
-/* The headers that change with each event; two that do not follow in the list. */
+/* The headers that change with each event; the list goes on with the others. */
 typedef enum SlotHeader
 {
 	HEADER_ID,
@@ -57,7 +61,7 @@ struct Http
 	const Secrets *secrets;
 	struct curl_slist *common_headers;
 	Slot	   *slots;
-	Slot	   *free;			/* the last used first: its connection is warm */
+	Slot	   *free;			/* the last used first: it is connected */
 	bool		gone;
 };
 
@@ -90,6 +94,7 @@ static void
 set_up_slot(const Http *http, Slot *slot)
 {
 	CURL	   *easy = memory_check(curl_easy_init());
+	bool		is_https = strncmp(http->options->shown_url, "https:", 6) == 0;
 
 	slot->easy = easy;
 	for (int i = 0; i < HEADER_COUNT; i++)
@@ -116,10 +121,9 @@ set_up_slot(const Http *http, Slot *slot)
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, PROGRAM "/" COMMERCE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
 					 (long) (http->options->timeout_us / US_PER_MS));
-	/* Over TLS wait for the first connection: it may turn out to take them all. */
+	/* Over TLS wait for the first connection: it may take them all. */
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
-					 strncmp(http->options->shown_url, "https:", 6) == 0 ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_https ? 1L : 0L);
 	if (http->options->ca_file != NULL)
 	{
 		curl_easy_setopt(easy, CURLOPT_CAINFO, http->options->ca_file);
@@ -183,10 +187,12 @@ write_headers(const Http *http, Slot *slot, const Event *event)
 	char		signature[SIGNATURE_SIZE];
 
 	snprintf(id, sizeof(id), "%lld", (long long) event->event_id);
-	if (!signature_sign(http->secrets->secret, http->secrets->count, id, timestamp,
-						event->payload, event->payload_length, signature))
+	if (!signature_sign(http->secrets->secret, http->secrets->count, id,
+						timestamp, event->payload, event->payload_length,
+						signature))
 		return false;
-	snprintf(slot->header[HEADER_ID], sizeof(slot->header[0]), "webhook-id: %s", id);
+	snprintf(slot->header[HEADER_ID], sizeof(slot->header[0]),
+			 "webhook-id: %s", id);
 	snprintf(slot->header[HEADER_TIMESTAMP], sizeof(slot->header[0]),
 			 "webhook-timestamp: %lld", (long long) timestamp);
 	snprintf(slot->header[HEADER_SIGNATURE], sizeof(slot->header[0]),
@@ -223,9 +229,9 @@ http_start(Http *http, Event *event)
 /* ---- the answer ---- */
 
 /*
- * The seconds that the header Retry-After asks for: a number of them or a date. 0
- * if there is none, it is not valid, or it is not in the future: the usual delay
- * holds then, lest all attempts be spent at once.
+ * The seconds that the header Retry-After asks for: a number of them or a
+ * date. 0 if there is none, it is not valid, or it is not in the future: the
+ * usual delay holds then, lest all attempts be spent at once.
  */
 static int
 retry_after_s(CURL *easy)
@@ -234,7 +240,8 @@ retry_after_s(CURL *easy)
 	size_t		digits;
 	int64_t		seconds;
 
-	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1,
+						 &header) != CURLHE_OK)
 		return 0;
 	digits = strspn(header->value, "0123456789");
 	if (digits > 0 && header->value[digits] == '\0')
@@ -251,10 +258,10 @@ retry_after_s(CURL *easy)
 }
 
 /*
- * A body that is longer than anybody reads is as good as a full one: the status
- * says it all. Over HTTP/2 an endpoint that does not care for the rest of the
- * request resets the stream after its answer. For libcurl that is an error, even
- * if the answer is complete.
+ * A body that is longer than anybody reads is as good as a full one: the
+ * status says it all. Over HTTP/2 an endpoint that does not care for the rest
+ * of the request resets the stream after its answer. For libcurl that is an
+ * error, even if the answer is complete.
  */
 static bool
 came_in_full(const Slot *slot, CURLcode code)
@@ -286,7 +293,8 @@ judge_answer(Http *http, Slot *slot)
 	if (status >= 300 && status <= 399)
 		event_fail(event, "HTTP %ld: redirects are not followed", status);
 	else
-		event_fail(event, "HTTP %ld%s%s", status, body[0] != '\0' ? ": " : "", body);
+		event_fail(event, "HTTP %ld%s%s",
+				   status, body[0] != '\0' ? ": " : "", body);
 	event->retry_after_s = retry_after_s(slot->easy);
 	if (status == 410)
 		http->gone = true;
@@ -297,15 +305,16 @@ judge_failure(Slot *slot, CURLcode code)
 {
 	const char *message = slot->error[0] != '\0' ?
 		slot->error : curl_easy_strerror(code);
+	bool		connected = code != CURLE_COULDNT_CONNECT &&
+		code != CURLE_COULDNT_RESOLVE_HOST &&
+		code != CURLE_COULDNT_RESOLVE_PROXY;
 	char		printable[CURL_ERROR_SIZE];
 
 	if (slot->header_bytes > HEADERS_MAX)
 		message = "the headers of the answer are too long";
 	text_printable(printable, sizeof(printable), message, strlen(message));
 	event_fail(slot->event, "%s%s",
-			   code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-			   code == CURLE_COULDNT_RESOLVE_PROXY ? "could not connect: " : "",
-			   printable);
+			   connected ? "" : "could not connect: ", printable);
 }
 
 Event *

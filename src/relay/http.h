@@ -15,7 +15,8 @@
 typedef struct Http Http;
 
 /* The options and secrets are looked at with each request. */
-extern Http *http_new(CURLM *multi, const Options *options, const Secrets *secrets);
+extern Http *http_new(CURLM *multi, const Options *options,
+					  const Secrets *secrets);
 extern void http_free(Http *http);
 
 /*

@@ -4,10 +4,10 @@
  *
  *			time=2026-01-02T03:04:05.678Z level=info event=start key=value ...
  *
- * A value is quoted when it holds a blank, a quote, a backslash, an equals sign
- * or nothing; within quotes these are escaped: \" \\ \n \xHH. So a line is a line
- * whatever a value holds. An entry is one write, so that lines of several
- * processes do not mix.
+ * A value is quoted when it holds a blank, a quote, a backslash, an equals
+ * sign or nothing; within quotes these are escaped: \" \\ \n \xHH. So a line
+ * is a line whatever a value holds. An entry is one write, so that lines of
+ * several processes do not mix.
  */
 #include "log.h"
 
@@ -51,7 +51,8 @@ log_begin(LogEntry *entry, const char *level, const char *event)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
 	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(time_text, sizeof(time_text), "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+	snprintf(time_text, sizeof(time_text), "%s.%03ldZ",
+			 seconds, now.tv_nsec / 1000000);
 
 	entry->length = 0;
 	log_text(entry, "time", time_text);
@@ -106,7 +107,8 @@ log_text(LogEntry *entry, const char *key, const char *value)
 		if (value[i] == '\n')
 			strcpy(escape, "\\n");
 		else
-			snprintf(escape, sizeof(escape), "\\x%02x", (unsigned char) value[i]);
+			snprintf(escape, sizeof(escape), "\\x%02x",
+					 (unsigned char) value[i]);
 		append(entry, escape, strlen(escape));
 		i++;
 	}

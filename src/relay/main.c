@@ -12,13 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "exits.h"
+#include "arguments.h"
+#include "check.h"
+#include "config.h"
 #include "memory.h"
+#include "option_value.h"
 #include "options.h"
+#include "program.h"
 #include "relay.h"
 #include "secrets.h"
+#include "text.h"
 
-/* The handler writes each signal's number, the loop reads it and polls for it. */
+/* The handler writes each signal's number, the loop waits for it here. */
 static int	signal_pipe[2];
 
 static void
@@ -55,6 +60,20 @@ catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* All that the relay is told, checked. */
+static void
+read_options(Options *options, int argc, char **argv)
+{
+	bool		config_is_private = true;
+
+	*options = (Options) {0};
+	option_set_usual(options);
+	arguments_read(options, argc, argv);
+	if (options->config != NULL)
+		config_is_private = config_read(options, options->config);
+	check_options(options, config_is_private);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -63,9 +82,10 @@ main(int argc, char **argv)
 	char		error[ERROR_SIZE];
 	int			code;
 
-	options_read(&options, argc, argv);
-	if (!secrets_load(&secrets, options.secret_files, options.secret_file_count, error))
-		options_error("%s", error);
+	read_options(&options, argc, argv);
+	if (!secrets_load(&secrets, options.secret_files, options.secret_file_count,
+					  error))
+		program_refuse("%s", error);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		memory_check(NULL);
 	catch_signals();

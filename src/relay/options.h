@@ -1,16 +1,26 @@
 /*
  * options.h
  *		What the relay was told, by its command line and its configuration file.
+ *
+ * The texts point into the command line and the file's text. What each option
+ * is, and its default, is in option_table.c.
  */
 #ifndef RELAY_OPTIONS_H
 #define RELAY_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "signature.h"
 
-#define PROGRAM		"commerce_relay"
+/* Where an option was given; the command line goes before the file. */
+typedef enum OptionSource
+{
+	FROM_ARGUMENTS,
+	FROM_FILE,
+	OPTION_SOURCES
+} OptionSource;
 
 typedef struct Options
 {
@@ -30,31 +40,14 @@ typedef struct Options
 	int64_t		status_interval_us;		/* 0: never */
 	bool		once;
 	bool		to_stdout;
+	uint32_t	given[OPTION_SOURCES];	/* a bit for each row of the table */
 } Options;
 
-/*
- * Read the command line, and the configuration file it names. Ends the program
- * after --help and --version, and with EXIT_CONFIGURATION if something is wrong.
- */
-extern void options_read(Options *options, int argc, char **argv);
-
-extern void options_free(Options *options);
-
-/*
- * For the reader of the configuration file: take the setting called name. What
- * the command line said stays. The origin ("file:line") leads error messages.
- */
-extern void options_set(Options *options, const char *name, const char *value,
-						const char *origin);
-
-/* Say what is wrong with the options, and end the program. */
-extern void options_error(const char *format, ...)
-			__attribute__((noreturn, format(printf, 1, 2)));
-
-/* config.c: call options_set for each setting of the file; whether the file is private. */
-extern bool config_read(Options *options, const char *file);
-
-/* help.c: the text of --help */
-extern const char help_text[];
+static inline void
+options_free(Options *options)
+{
+	free(options->shown_url);
+	free(options->config_text);
+}
 
 #endif

@@ -2,10 +2,11 @@
  * output.c
  *		Delivery of events to stdout, one line of JSON each.
  *
- * stdout may be shared with others, so it is left in blocking mode, and the reader
- * of a pipe may be slow. What poll() promises is room for one page, which is what
- * is written at once: then neither a lease nor a signal waits for the reader. A
- * line that was begun is completed, since half a line would spoil the next.
+ * stdout may be shared with others, so it is left in blocking mode, and the
+ * reader of a pipe may be slow. What poll() promises is room for one page,
+ * which is what is written at once: then neither a lease nor a signal waits
+ * for the reader. A line that was begun is completed, since half a line would
+ * spoil the next.
  *
  * A payload is one line: jsonb's text has its control characters escaped.
  */

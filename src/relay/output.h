@@ -19,7 +19,7 @@ typedef struct Output
 /* Begin to write the event's line; only when there is none. */
 extern void output_start(Output *output, Event *event);
 
-/* Write what can be written without waiting; the event whose line is complete, or NULL. */
+/* Write what fits at once; the event whose line is complete now, or NULL. */
 extern Event *output_take_finished(Output *output);
 
 #endif

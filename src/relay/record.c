@@ -3,20 +3,22 @@
  *		The outcomes of deliveries, until the database has them.
  *
  * An event whose ack or failure was sent stays in its list until the answer is
- * here: if the connection breaks, it is sent again. The attempt number makes that
- * harmless.
+ * here: if the connection breaks, it is sent again. The attempt number makes
+ * that harmless.
  *
- * If the server answers with an error, that may be one event's fault: acks go in
- * smaller batches then, until the others are recorded and that one is alone. Then,
- * or when its lease has ended, it is dropped: its lease lapses, it is claimed
- * again, and its attempts are spent in the end.
+ * If the server answers with an error, that may be one event's fault: acks go
+ * in smaller batches then, until the others are recorded and that one is
+ * alone. Then, or when its lease has ended, it is dropped: its lease lapses,
+ * it is claimed again, and its attempts are spent in the end.
  */
 #include "record.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "clock.h"
-#include "memory.h"
+#include "log.h"
+#include "statement.h"
 #include "text.h"
 
 /* How long an ack may wait for others. */
@@ -97,7 +99,7 @@ ack(Record *record)
 	record->acking = record->delivered.count;
 	if (record->acking > record->acks_max)
 		record->acking = record->acks_max;
-	database_ack(record->database, record->delivered.first, record->acking);
+	statement_ack(record->database, record->delivered.first, record->acking);
 }
 
 bool
@@ -106,7 +108,7 @@ record_send(Record *record, bool at_once)
 	if (are_acks_due(record))
 		ack(record);
 	else if (record->failed.count > 0)
-		database_fail(record->database, record->failed.first);
+		statement_fail(record->database, record->failed.first);
 	else if (at_once && record->delivered.count > 0)
 		ack(record);
 	else
@@ -123,7 +125,7 @@ acked(Record *record, const PGresult *result)
 	const Event *event = record->delivered.first;
 	LogEntry	entry;
 
-	/* What the server recorded before the connection broke, it does not count again. */
+	/* It does not count again what it recorded before the connection broke. */
 	for (int i = 0; i < record->acking; i++, event = event->next)
 		count += event->in_doubt;
 	if (count > record->acking)
@@ -186,8 +188,8 @@ drop_outcome(Record *record, EventList *list, Event *event)
 }
 
 /*
- * The server answered the first so many of the list with an error. What waits too
- * long for their sake goes too.
+ * The server answered the first so many of the list with an error. What waits
+ * too long for their sake goes too.
  */
 static void
 not_recorded(Record *record, EventList *list, int count)
@@ -252,7 +254,8 @@ record_take_answer(Record *record, Statement statement, Answer answer,
 	if (answer == ANSWER_RESULT)
 		fail_recorded(record, result);
 	else if (answer == ANSWER_NONE)
-		note_doubt(statement == STATEMENT_ACK ? &record->delivered : &record->failed,
+		note_doubt(statement == STATEMENT_ACK ?
+				   &record->delivered : &record->failed,
 				   statement == STATEMENT_ACK ? record->acking : 1);
 	else if (statement == STATEMENT_ACK)
 		ack_not_recorded(record);

@@ -22,7 +22,7 @@ typedef struct Record
 	int64_t		delivered_count;
 	int64_t		failed_count;
 	int64_t		dead_count;
-	int64_t		lost_count;		/* leases that were not ours any more, or dropped */
+	int64_t		lost_count;		/* leases that were not ours, or dropped */
 	int64_t		dropped_count;	/* outcomes that could not be recorded */
 } Record;
 
@@ -45,7 +45,7 @@ extern bool record_is_too_late(const Record *record);
 extern bool record_send(Record *record, bool at_once);
 
 /* The answer to it; whether events became claimable by it. */
-extern bool record_take_answer(Record *record, Statement statement, Answer answer,
-							   const PGresult *result);
+extern bool record_take_answer(Record *record, Statement statement,
+							   Answer answer, const PGresult *result);
 
 #endif

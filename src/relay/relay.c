@@ -7,32 +7,37 @@
  *		claim -> queued -> in_flight -> delivered -> ack
  *									 \-> failed ---> fail
  *
- * No transaction is open while an event is in any of them: a claim is committed
- * when its result is here, and the lease keeps the event ours. So the rules are
- * about time:
+ * No transaction is open while an event is in any of them: a claim is
+ * committed when its result is here, and the lease keeps the event ours. So
+ * the rules are about time:
  *
- *	- A delivery starts only if it would time out before the lease ends. Otherwise
- *	  the event is dropped; its lease lapses and it is claimed again.
- *	- Claim only what can be started soon: when slots are free or will be before the
- *	  claim is back, and no more than can be expected to start within half the time
- *	  there is. Both go by how long deliveries and claims took lately.
- *	- The database runs one statement at a time. A full or waiting batch of acks
- *	  goes first, then failures, then claims, and acks that need not wait for more.
+ *	- A delivery starts only if it would time out before the lease ends.
+ *	  Otherwise the event is dropped; its lease lapses and it is claimed again.
+ *	- Claim only what can be started soon; pace.c says when and how much that
+ *	  is.
+ *	- The database runs one statement at a time. A full or waiting batch of
+ *	  acks goes first, then failures, then claims, and acks that need not wait
+ *	  for more.
  *
  * What follows delivery is in record.c.
  */
 #include "relay.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "database.h"
-#include "exits.h"
+#include "event.h"
 #include "http.h"
+#include "log.h"
 #include "memory.h"
 #include "output.h"
+#include "pace.h"
+#include "program.h"
 #include "record.h"
+#include "statement.h"
 
 typedef enum RelayState
 {
@@ -60,12 +65,11 @@ typedef struct Relay
 	bool		claimed_alone;	/* nothing else was here at the last claim */
 	int			claim_size;
 	int64_t		claim_us;		/* when the last one was sent */
-	int64_t		claim_took_us;	/* lately; 0: not known */
-	int64_t		delivery_took_us;	/* as well */
+	Pace		pace;
 
 	int64_t		status_due_us;
 	int64_t		claimed_count;
-	int64_t		too_short_count;	/* leases, that did not suffice to deliver */
+	int64_t		too_short_count;	/* leases that were too short to deliver */
 	int64_t		dropped_before;	/* outcomes, before we began to stop */
 } Relay;
 
@@ -119,7 +123,8 @@ log_status(const Relay *relay)
 	log_int(&entry, "in_flight", relay->in_flight.count);
 	log_int(&entry, "queued", relay->queued.count);
 	log_int(&entry, "lag_ms", (now - first) / US_PER_MS);
-	log_int(&entry, "lease_lost", relay->record.lost_count + relay->too_short_count);
+	log_int(&entry, "lease_lost",
+			relay->record.lost_count + relay->too_short_count);
 	log_end(&entry);
 }
 
@@ -189,18 +194,6 @@ smaller(int64_t one, int64_t other)
 	return one < other ? one : other;
 }
 
-/* Let the latest time count for an eighth of what it usually takes. */
-static void
-learn(int64_t *usual_us, int64_t latest_us)
-{
-	if (*usual_us == 0)
-		*usual_us = latest_us;
-	else
-		*usual_us += (latest_us - *usual_us) / 8;
-	if (*usual_us < 1)
-		*usual_us = 1;
-}
-
 /* How many events are to be delivered. */
 static int
 undelivered(const Relay *relay)
@@ -208,36 +201,12 @@ undelivered(const Relay *relay)
 	return relay->queued.count + relay->in_flight.count;
 }
 
-/* How many more there may be. */
-static int
-room(const Relay *relay)
-{
-	const Options *options = relay->options;
-	int64_t		time_us = (options->lease_us - options->timeout_us) / 2;
-	int64_t		rounds = 1;
-
-	if (relay->delivery_took_us > 0 && relay->delivery_took_us < time_us)
-		rounds = time_us / relay->delivery_took_us;
-	return (int) smaller(rounds * options->concurrency,
-						 2 * options->batch_size + options->concurrency) -
-		undelivered(relay);
-}
-
-/* Whether slots are free, or will be when a claim is back. */
-static bool
-are_slots_free_soon(const Relay *relay)
-{
-	int			concurrency = relay->options->concurrency;
-
-	return undelivered(relay) < concurrency ||
-		undelivered(relay) * relay->delivery_took_us <
-		concurrency * relay->claim_took_us;
-}
-
 static bool
 is_claim_wanted(const Relay *relay)
 {
-	if (relay->state != RELAY_RUNNING || room(relay) <= 0 || !are_slots_free_soon(relay))
+	if (relay->state != RELAY_RUNNING ||
+		pace_room(&relay->pace, undelivered(relay)) <= 0 ||
+		!pace_is_time(&relay->pace, undelivered(relay)))
 		return false;
 	if (relay->options->once &&
 		undelivered(relay) + record_left(&relay->record) == 0)
@@ -247,15 +216,18 @@ is_claim_wanted(const Relay *relay)
 }
 
 static void
-claim(Relay *relay)
+claim_more(Relay *relay)
 {
-	relay->claim_size = (int) smaller(room(relay), relay->options->batch_size);
+	const Options *options = relay->options;
+	int			room = pace_room(&relay->pace, undelivered(relay));
+
+	relay->claim_size = (int) smaller(room, options->batch_size);
 	relay->claimed_alone =
 		undelivered(relay) + record_left(&relay->record) == 0;
 	relay->look = false;
 	/* Before it is sent, so that our lease ends before the database's. */
 	relay->claim_us = clock_now();
-	database_claim(relay->database, relay->claim_size);
+	statement_claim(relay->database, options->lease_us, relay->claim_size);
 }
 
 static void
@@ -277,7 +249,7 @@ claimed(Relay *relay, const PGresult *result)
 		event->lease_end_us = relay->claim_us + relay->options->lease_us;
 		event_append(&relay->queued, event);
 	}
-	learn(&relay->claim_took_us, now - relay->claim_us);
+	pace_learn_claim(&relay->pace, now - relay->claim_us);
 	relay->claimed_count += count;
 	if (count == relay->claim_size)
 		relay->look = true;
@@ -318,9 +290,7 @@ next_queued(Relay *relay)
 static void
 finished(Relay *relay, Event *event)
 {
-	int64_t		now = clock_now();
-
-	learn(&relay->delivery_took_us, now - event->started_us);
+	pace_learn_delivery(&relay->pace, clock_now() - event->started_us);
 	event_remove(&relay->in_flight, event);
 	if (event->error != NULL)
 		event_log(LOG_WARNING, "delivery_failed", event, event->error);
@@ -349,7 +319,8 @@ deliver_by_http(Relay *relay)
 		some_finished = true;
 	}
 	if (http_is_gone(relay->http))
-		stop(relay, RELAY_ENDING, EXIT_ENDPOINT_GONE, "the endpoint answered 410");
+		stop(relay, RELAY_ENDING, EXIT_ENDPOINT_GONE,
+			 "the endpoint answered 410");
 	return some_finished;
 }
 
@@ -383,7 +354,8 @@ take_answer(Relay *relay)
 {
 	Answer		answer;
 	PGresult   *result;
-	Statement	statement = database_take_answer(relay->database, &answer, &result);
+	Statement	statement =
+		database_take_answer(relay->database, &answer, &result);
 
 	if (statement == STATEMENT_NONE)
 		return;
@@ -416,7 +388,7 @@ use_database(Relay *relay)
 	if (record_send(&relay->record, false))
 		return;
 	if (is_claim_wanted(relay))
-		claim(relay);
+		claim_more(relay);
 	else if (undelivered(relay) == 0)
 		record_send(&relay->record, true);
 }
@@ -425,6 +397,7 @@ use_database(Relay *relay)
 static void
 wait_for_work(Relay *relay, int signals)
 {
+	const Options *options = relay->options;
 	struct curl_waitfd files[3] = {{.fd = signals,.events = CURL_WAIT_POLLIN}};
 	unsigned	count = 1;
 	int64_t		now = clock_now();
@@ -441,16 +414,18 @@ wait_for_work(Relay *relay, int signals)
 	{
 		if (relay->record.delivered.count > 0)
 			until = smaller(until, relay->record.ack_due_us);
-		if (relay->state == RELAY_RUNNING && undelivered(relay) < relay->options->concurrency)
-			until = smaller(until, relay->claim_us + relay->options->poll_interval_us);
+		if (relay->state == RELAY_RUNNING &&
+			undelivered(relay) < options->concurrency)
+			until = smaller(until, relay->claim_us + options->poll_interval_us);
 	}
-	if (relay->options->status_interval_us > 0)
+	if (options->status_interval_us > 0)
 		until = smaller(until, relay->status_due_us);
 	/* A lease that ends unrecorded may end the program. */
 	until = smaller(until, now + US_PER_S);
 	if (until > now)
 		curl_multi_poll(relay->multi, files, count,
-						(int) ((until - now + US_PER_MS - 1) / US_PER_MS), NULL);
+						(int) ((until - now + US_PER_MS - 1) / US_PER_MS),
+						NULL);
 }
 
 static bool
@@ -466,7 +441,8 @@ is_done(Relay *relay)
 		return false;
 	if (unrecorded == 0)
 		return !database_is_busy(relay->database);
-	if ((database_is_up(relay->database) && !database_is_stuck(relay->database)) ||
+	if ((database_is_up(relay->database) &&
+		 !database_is_stuck(relay->database)) ||
 		!record_is_too_late(&relay->record))
 		return false;
 	relay->record.lost_count += unrecorded;
@@ -475,9 +451,11 @@ is_done(Relay *relay)
 }
 
 static void
-run(Relay *relay, int signals)
+loop(Relay *relay, int signals)
 {
-	relay->status_due_us = clock_now() + relay->options->status_interval_us;
+	int64_t		status_interval_us = relay->options->status_interval_us;
+
+	relay->status_due_us = clock_now() + status_interval_us;
 	for (;;)
 	{
 		bool		more = false;
@@ -492,11 +470,10 @@ run(Relay *relay, int signals)
 		use_database(relay);
 		if (is_done(relay))
 			break;
-		if (relay->options->status_interval_us > 0 &&
-			clock_now() >= relay->status_due_us)
+		if (status_interval_us > 0 && clock_now() >= relay->status_due_us)
 		{
 			log_status(relay);
-			relay->status_due_us = clock_now() + relay->options->status_interval_us;
+			relay->status_due_us = clock_now() + status_interval_us;
 		}
 		if (!more)
 			wait_for_work(relay, signals);
@@ -506,7 +483,11 @@ run(Relay *relay, int signals)
 int
 relay_run(const Options *options, Secrets *secrets, int signals)
 {
-	Relay		relay = {.options = options,.secrets = secrets};
+	Relay		relay = {
+		.options = options,
+		.secrets = secrets,
+		.pace = {.options = options}
+	};
 	LogEntry	entry;
 
 	log_start(options);
@@ -515,7 +496,7 @@ relay_run(const Options *options, Secrets *secrets, int signals)
 		relay.http = http_new(relay.multi, options, secrets);
 	relay.database = database_new(options);
 	record_init(&relay.record, relay.database, options->batch_size);
-	run(&relay, signals);
+	loop(&relay, signals);
 	if (relay.exit_code == EXIT_DONE &&
 		relay.record.dropped_count > relay.dropped_before)
 		relay.exit_code = EXIT_DATABASE;

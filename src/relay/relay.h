@@ -9,8 +9,8 @@
 #include "secrets.h"
 
 /*
- * Transmit events until there is a reason to stop, and return the exit code. Each
- * byte that can be read from signals is the number of a signal that came.
+ * Transmit events until there is a reason to stop, and return the exit code.
+ * Each byte that can be read from signals is the number of a signal that came.
  */
 extern int	relay_run(const Options *options, Secrets *secrets, int signals);
 

@@ -2,9 +2,9 @@
  * secrets.c
  *		The signing secrets, from their files: one line whsec_<base64> each.
  *
- * They are nowhere but in memory: not in the arguments, the environment, the log
- * or the database. A file that others can read is refused, since then the secret
- * is none.
+ * They are nowhere but in memory: not in the arguments, the environment, the
+ * log or the database. A file that others can read is refused, since then the
+ * secret is none.
  */
 #include "secrets.h"
 
@@ -30,7 +30,8 @@ secrets_is_private(const char *file, mode_t mode)
 	size_t		length = directory != NULL ? strlen(directory) : 0;
 	mode_t		others = S_IRWXG | S_IRWXO;
 
-	if (length > 0 && strncmp(file, directory, length) == 0 && file[length] == '/')
+	if (length > 0 && strncmp(file, directory, length) == 0 &&
+		file[length] == '/')
 		others = S_IWGRP | S_IXGRP | S_IRWXO;
 	return (mode & others) == 0;
 }
@@ -44,10 +45,11 @@ check_file(int fd, const char *file, char error[ERROR_SIZE])
 		snprintf(error, ERROR_SIZE, "could not look at secret file \"%s\": %s",
 				 file, strerror(errno));
 	else if (!S_ISREG(status.st_mode))
-		snprintf(error, ERROR_SIZE, "secret file \"%s\" is not a regular file", file);
+		snprintf(error, ERROR_SIZE, "secret file \"%s\" is not a regular file",
+				 file);
 	else if (!secrets_is_private(file, status.st_mode))
-		snprintf(error, ERROR_SIZE, "secret file \"%s\" can be accessed by others"
-				 " (mode %04o): chmod 600 it", file,
+		snprintf(error, ERROR_SIZE, "secret file \"%s\" can be accessed by"
+				 " others (mode %04o): chmod 600 it", file,
 				 (unsigned) status.st_mode & 07777);
 	else
 		return true;
@@ -77,12 +79,13 @@ read_secret(const char *file, Secret *secret, char error[ERROR_SIZE])
 					 file, strerror(errno));
 		else
 		{
-			while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
+			while (length > 0 &&
+				   (text[length - 1] == '\n' || text[length - 1] == '\r'))
 				length--;
 			good = signature_decode_secret(text, (size_t) length, secret);
 			if (!good)
-				snprintf(error, ERROR_SIZE, "secret file \"%s\" must hold one line"
-						 " whsec_<base64>, of %d to %d bytes", file,
+				snprintf(error, ERROR_SIZE, "secret file \"%s\" must hold one"
+						 " line whsec_<base64>, of %d to %d bytes", file,
 						 SECRET_BYTES_MIN, SECRET_BYTES_MAX);
 		}
 		OPENSSL_cleanse(text, sizeof(text));

@@ -15,7 +15,8 @@
 #include <string.h>
 
 #define PREFIX			"whsec_"
-#define BASE64_DIGITS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+#define BASE64_DIGITS	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+						"abcdefghijklmnopqrstuvwxyz0123456789+/"
 #define BASE64_MAX		((SECRET_BYTES_MAX + 2) / 3 * 4)
 #define MAC_BYTES		32
 

@@ -22,15 +22,19 @@ typedef struct Secret
 /* "v1,", 32 bytes in base64, and a blank or the zero byte, per secret */
 #define SIGNATURE_SIZE		((3 + 44 + 1) * SECRETS_MAX)
 
-/* Decode whsec_<base64>; false if it is something else, or not 24 to 64 bytes. */
-extern bool signature_decode_secret(const char *text, size_t length, Secret *secret);
+/*
+ * Decode whsec_<base64>; false if it is something else, or not 24 to 64 bytes.
+ */
+extern bool signature_decode_secret(const char *text, size_t length,
+									Secret *secret);
 
 /*
  * Write the value of the header webhook-signature: one signature per secret, of
  * "id.timestamp.body". False if OpenSSL cannot.
  */
 extern bool signature_sign(const Secret *secrets, int count, const char *id,
-						   int64_t timestamp, const void *body, size_t body_length,
+						   int64_t timestamp, const void *body,
+						   size_t body_length,
 						   char signature[SIGNATURE_SIZE]);
 
 #endif
