@@ -25,6 +25,7 @@
 #   trailers       200, with 100,000 headers behind its body
 #   flood:STATUS   that status, with a body of 4 MB that does not end
 #   never          nothing, until the client gives up
+#   hold           nothing, until the script says something else
 #
 # It ends with the process that started it.
 use strict;
@@ -51,7 +52,8 @@ require IO::Socket::SSL if $option{'tls-cert'};
 my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1024)
 	or die "could not listen: $@\n";
 my $readable = IO::Select->new($listener);
-my %connections; # by socket: {socket, buffer}, and {answer, answer_at} when one is due
+my %connections; # by socket: {socket, buffer}; {answer, answer_at} when one is due;
+                 # {held}, arguments for find_answer, when one is held back
 my %asked; # by webhook-id: how often it came
 my $parent = getppid();
 
@@ -59,8 +61,10 @@ $SIG{PIPE} = 'IGNORE';
 tell_port($listener->sockport);
 while (getppid() == $parent)
 {
+	my @held = grep { $_->{held} } values %connections;
+	release($_) foreach @held;
 	my @waiting = grep { $_->{answer_at} } values %connections;
-	my $next = min(time + 1, map { $_->{answer_at} } @waiting);
+	my $next = min(time + (@held ? 0.02 : 1), map { $_->{answer_at} } @waiting);
 
 	foreach my $socket ($readable->can_read($next > time ? $next - time : 0))
 	{
@@ -148,7 +152,8 @@ sub read_connection
 			or return close_connection($connection);
 	} while ($option{'tls-cert'} && $socket->pending);
 
-	return if $connection->{answer}; # the request before is not answered yet
+	# The request before is not answered yet.
+	return if $connection->{answer} || $connection->{held};
 	return close_connection($connection) if $connection->{buffer} !~ /^[A-Z]/; # not HTTP
 	my ($head) = $connection->{buffer} =~ /^(.*?\r\n)\r\n/s or return;
 	my %header = map { /^([^:]+): *(.*)/ ? (lc($1), $2) : () } split /\r\n/, $head;
@@ -168,13 +173,34 @@ sub take_request
 	my $id = $header->{'webhook-id'} // 'none';
 	my ($order_id) = $body =~ /"order_id": *(\d+)/;
 	my ($event_type) = $body =~ /"event_type": *"([^"]*)"/;
-	my $answer = next_answer($id, $order_id // 0);
+	my @asked = ($order_id // 0, $asked{$id}++);
+	my $answer = find_answer(@asked);
 
 	printf $log "%s\n", join "\t", sprintf('%.3f', time), $id, $order_id // 'none',
 		$event_type // 'none', signed_by($header, $body), $answer;
-	return if $answer eq 'never';
+	$connection->{held} = \@asked if $answer eq 'hold';
+	plan_answer($connection, $answer);
+	return;
+}
+
+sub plan_answer
+{
+	my ($connection, $answer) = @_;
+	return if $answer eq 'never' || $answer eq 'hold';
 	$connection->{answer} = $answer;
 	$connection->{answer_at} = time + ($answer =~ /^slow:(\d+)/ ? $1 / 1000 : 0);
+	return;
+}
+
+# Answer what was held back, if the script says so now.
+sub release
+{
+	my ($connection) = @_;
+	my $answer = find_answer(@{ $connection->{held} });
+
+	return if $answer eq 'hold';
+	delete $connection->{held};
+	plan_answer($connection, $answer);
 	return;
 }
 
@@ -194,9 +220,10 @@ sub signed_by
 	return join('+', @signed) || 'none';
 }
 
-sub next_answer
+# The script's answer for an order's event that was asked so often before.
+sub find_answer
 {
-	my ($id, $order_id) = @_;
+	my ($order_id, $times) = @_;
 	my %answers = ('*' => ['200']);
 
 	if ($option{script} && open my $script, '<', $option{script})
@@ -208,7 +235,7 @@ sub next_answer
 		}
 	}
 	my @answers = @{ $answers{$order_id} // $answers{'*'} };
-	return $answers[ min($asked{$id}++, $#answers) ];
+	return $answers[ min($times, $#answers) ];
 }
 
 sub give_answer

@@ -60,9 +60,12 @@ my $hidden = join '|', map { quotemeta } @hidden;
 unlike(slurp_file("/proc/$relay->{pid}/$_"), qr/$hidden/, "no secret in $_")
 	foreach qw(cmdline environ);
 unlike(log_of($relay), qr/$hidden/, 'no secret in the log');
-my $activity = $node->safe_psql('postgres',
-	"SELECT * FROM pg_stat_activity WHERE usename = 'relay'");
-like($activity, qr/claim_events/, 'the server sees the relay');
+my $activity;
+ok(wait_until(sub {
+	$activity = $node->safe_psql('postgres',
+		"SELECT * FROM pg_stat_activity WHERE usename = 'relay'");
+	$activity =~ /claim_events/;
+}), 'the server sees the relay');
 unlike($activity, qr/$hidden/, 'but no secret');
 is(stop_relay($relay), 0, 'SIGTERM ends the relay');
 

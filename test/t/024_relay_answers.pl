@@ -13,8 +13,8 @@ use RelayTest;
 my $node = new_shop('answers');
 my $receiver = start_receiver([ secret_file('a') ]);
 
-# One event and one try: its exit code, and what the outbox says of it. wait is
-# how long until the next try, in seconds, as seen when the request came.
+# One event and one try: its exit code, and what the outbox says of it. The next
+# try is so many seconds after the relay began, and so many after it ended.
 sub try_answer
 {
 	my ($answer, %options) = @_;
@@ -24,13 +24,18 @@ sub try_answer
 	answer($receiver, "* $answer");
 	my ($begin) = $node->safe_psql('postgres', 'SELECT extract(epoch FROM clock_timestamp())');
 	my ($code, $log) = run_relay($node, $receiver, once => 1, %options);
+	my ($end) = $node->safe_psql('postgres', 'SELECT extract(epoch FROM clock_timestamp())');
 	my $row = $node->safe_psql('postgres', "SELECT status, attempt, last_error,
-		extract(epoch FROM next_attempt_at) - $begin FROM commerce.outbox");
+		extract(epoch FROM next_attempt_at) - $begin, extract(epoch FROM next_attempt_at) - $end
+		FROM commerce.outbox");
 	my %try = (code => $code, log => $log);
 
-	@try{qw(status attempt error wait)} = split /\|/, $row;
+	@try{qw(status attempt error after_begin after_end)} = split /\|/, $row;
 	return \%try;
 }
+
+# What libcurl says in its own words: not that there was an answer.
+my $no_answer = qr/^(?!HTTP \d)\S.*\w/;
 
 # It failed, and will be tried again after the usual 5 s, +- 10 %.
 sub fails
@@ -42,8 +47,8 @@ sub fails
 	like($try->{error}, $error, "$name: last_error");
 	is($try->{error} =~ /[^ -~]/, '', "$name: is one readable line");
 	cmp_ok(length $try->{error}, '<', 500, "$name: and no novel");
-	cmp_ok($try->{wait}, '>', 4.4, "$name: after the usual while");
-	cmp_ok($try->{wait}, '<', 40, "$name: and no longer");
+	cmp_ok($try->{after_begin}, '>=', 4.5, "$name: after the usual while");
+	cmp_ok($try->{after_end}, '<=', 5.5, "$name: and no longer");
 	like($try->{log}, qr/event_id=\d+ .*order_id=\d+ .*attempt=1 /s, "$name: the log tells of it");
 	return;
 }
@@ -58,16 +63,16 @@ fails('500', '500', qr/^HTTP 500: told to answer 500$/);
 fails('404', '404', qr/^HTTP 404: told/);
 fails('304', '304', qr/^HTTP 304/);
 fails('unreadable answer', 'rude', qr/^HTTP 500: no/);
-fails('garbage', 'garbage', qr/HTTP|protocol/i);
+fails('garbage', 'garbage', $no_answer);
 fails('endless trailers', 'trailers', qr/headers .* too long/);
 fails('endless body', 'flood:500', qr/^HTTP 500: and more/);
-fails('cut', 'cut', qr/transfer closed|cut|ended|partial/i);
-fails('never', 'never', qr/time/i, timeout => '300ms', lease => '2s');
-fails('slower than the timeout', 'slow:2000', qr/time/i, timeout => '300ms', lease => '2s');
+fails('cut', 'cut', $no_answer);
+fails('never', 'never', $no_answer, timeout => '300ms');
+fails('slower than the timeout', 'slow:5000', $no_answer, timeout => '300ms');
 
 my $closed = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
-fails('nobody there', '200', qr/could not connect/i, url => "http://127.0.0.1:$closed/");
-fails('no such host', '200', qr/could not (?:connect|resolve)/i, url => 'http://host.invalid/');
+fails('nobody there', '200', qr/^could not connect: ./, url => "http://127.0.0.1:$closed/");
+fails('no such host', '200', qr/^could not connect: ./, url => 'http://host.invalid/');
 
 # The event is the same as before the move, and so is the receiver's address.
 my $before = requests($receiver);
@@ -82,17 +87,18 @@ sub waits
 	my $try = try_answer($answer);
 
 	is("$try->{status} $try->{attempt}", 'available 1', "$name: will be tried again");
-	cmp_ok($try->{wait}, '>=', $least, "$name: not sooner");
-	cmp_ok($try->{wait}, '<', $most, "$name: nor much later");
+	cmp_ok($try->{after_begin}, '>=', $least, "$name: not sooner");
+	cmp_ok($try->{after_end}, '<=', $most, "$name: nor later");
 	return;
 }
 
-waits('429:100', 100, 140, 'Retry-After in seconds');
-waits('429:+300', 299, 340, 'Retry-After as a date');
-waits('503:100', 100, 140, 'Retry-After with 503');
-waits('503:10000000', 43200, 43240, 'Retry-After beyond 12 hours');
-waits('503:+10000000', 43200, 43240, 'a date beyond 12 hours');
-waits("429:$_", 4.4, 40, "Retry-After $_") foreach qw(0 soon -100 1e2 99999999999999999999999x);
+waits('429:100', 100, 100, 'Retry-After in seconds');
+# A date has no fraction of a second.
+waits('429:+300', 299, 301, 'Retry-After as a date');
+waits('503:100', 100, 100, 'Retry-After with 503');
+waits('503:10000000', 43200, 43200, 'Retry-After beyond 12 hours');
+waits('503:+10000000', 43200, 43200, 'a date beyond 12 hours');
+waits("429:$_", 4.5, 5.5, "Retry-After $_") foreach qw(0 soon -100 1e2 99999999999999999999999x);
 
 # ---- the last attempt ----
 
@@ -122,8 +128,10 @@ place($node, 5);
 is_delivered($node, 'before 410, events are delivered');
 my $last = $node->safe_psql('postgres', 'SELECT max(order_id) FROM commerce.outbox');
 $before = requests($receiver);
-answer($receiver, '* slow:300', $last + 1 . ' 410 200');
+answer($receiver, '* hold', $last + 1 . ' 410 200');
 place($node, 20);
+ok(wait_logged($relay, qr/event=stopping .*410/), '410: the log says why the relay stops');
+answer($receiver, '* 200');
 is(wait_relay($relay), 3, '410 stops the relay: exit code 3');
 is(requests($receiver) - $before, 3, 'only what was on its way already was sent');
 is($node->safe_psql('postgres', "SELECT status, attempt, last_error FROM commerce.outbox
@@ -131,7 +139,6 @@ is($node->safe_psql('postgres', "SELECT status, attempt, last_error FROM commerc
 		ORDER BY event_id"),
 	"available|1|HTTP 410: told to answer 410\ndelivered|1|\ndelivered|1|",
 	'one is refused, the others on their way are delivered');
-like(log_of($relay), qr/410/, 'the log says why');
 
 # Nothing is lost: once the endpoint is back, everything comes, what had been
 # claimed and not sent too.

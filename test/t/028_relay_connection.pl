@@ -5,7 +5,6 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use Test::More;
-use Time::HiRes qw(sleep);
 use PostgreSQL::Test::Utils;
 use PostgreSQL::Test::Cluster;
 use CommerceTest;
@@ -27,31 +26,43 @@ sub arrives
 
 # ---- direct ----
 
-# It polls once an hour: what arrives within a minute was announced. Each order
-# waits until the relay has nothing left to do.
+# It polls once an hour: what arrives in time was announced. Each order waits until
+# the relay has nothing left to do: its last claim found nothing.
+sub is_idle
+{
+	my ($name) = @_;
+	ok($node->poll_query_until('postgres', q(
+		SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE usename = 'relay' AND state = 'idle' AND query LIKE '%claim_events%'
+			AND NOT EXISTS (SELECT FROM commerce.outbox WHERE status <> 'delivered'))), $name);
+	return;
+}
+
 my $relay = start_relay($node, $receiver, 'poll-interval' => '1h');
 ok(wait_logged($relay, qr/event=connected\b.*\blistening\b/), 'direct: the log says that it listens');
 foreach my $round (1 .. 3)
 {
-	sleep 0.5;
+	is_idle("direct: the relay waits, round $round");
 	arrives("direct: an order is announced, round $round");
 }
 $node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 	WHERE usename = 'relay'));
 ok(wait_until(sub { 2 <= (() = log_of($relay) =~ /event=connected\b.*\blistening\b/g) }),
 	'direct: after a lost connection, it listens again');
-sleep 0.5;
+is_idle('direct: and waits');
 arrives('direct: and hears');
 is_delivered($node, 'direct: all are delivered');
 
 # The server goes while requests are on their way, and is back after they ended:
 # what became of them is recorded then.
-answer($receiver, '* slow:500', map { "$_ slow:500:500" } 5 .. 6);
+answer($receiver, '* hold');
 my $before = requests($receiver);
 place($node, 4);
 ok(wait_until(sub { requests($receiver) == $before + 4 }), 'four requests are on their way');
 $node->stop('immediate');
-sleep 1;
+answer($receiver, '* 200', map { "$_ 500:1000" } 5 .. 6);
+ok(wait_until(sub { 2 == (() = log_of($relay) =~ /event=delivery_failed/g) }),
+	'two fail, while the server is away');
 $node->start;
 ok($node->poll_query_until('postgres', q(SELECT count(*) = 0 FROM commerce.outbox
 	WHERE status = 'running')), 'the relay records them once the server is back');

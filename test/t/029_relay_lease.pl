@@ -5,7 +5,6 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use Test::More;
-use Time::HiRes qw(sleep);
 use CommerceTest;
 use Processes;
 use RelayTest;
@@ -34,9 +33,11 @@ sub twice
 # ---- side by side ----
 
 place($node, 1000);
-answer($receiver, '* slow:10');
+answer($receiver, '* hold');
 my @relays = map { start_relay($node, $receiver, once => 1, concurrency => 4, 'batch-size' => 10) }
 	1 .. 2;
+ok(wait_until(sub { requests($receiver) == 8 }), 'two relays have four requests each on their way');
+answer($receiver, '* slow:10');
 is(wait_relay($_), 0, 'two relays deliver side by side') foreach @relays;
 my $arrived = arrived();
 is(keys %$arrived, 1000, 'all of it');
@@ -53,11 +54,14 @@ my $relay = start_relay($node, $receiver, concurrency => 5, 'batch-size' => 10);
 place($node, 5);
 is_delivered($node, 'before SIGTERM, events are delivered');
 arrived();
-answer($receiver, '* slow:400');
+answer($receiver, '* hold');
 place($node, 10);
-ok(wait_until(sub { requests($receiver) >= $seen + 5 }), 'five requests are on their way');
+ok(wait_until(sub { requests($receiver) == $seen + 5 }), 'five requests are on their way');
 kill 'TERM', $relay->{pid};
+ok(wait_logged($relay, qr/event=stopping .*SIGTERM.* in_flight=5 queued=5\b/),
+	'SIGTERM: five are on their way, five wait for that');
 place($node);
+answer($receiver, '* 200');
 is(wait_relay($relay), 0, 'SIGTERM: exit code 0');
 $arrived = arrived();
 is(keys %$arrived, 10, 'SIGTERM: what it had claimed has arrived');
@@ -76,8 +80,8 @@ foreach my $signal ([ TERM => 15 ], [ INT => 2 ])
 	$relay = start_relay($node, $receiver);
 	ok(wait_until(sub { requests($receiver) > $seen }), 'a request is on its way');
 	kill $signal->[0], $relay->{pid};
-	sleep 0.3;
-	is(kill(0, $relay->{pid}), 1, "SIG$signal->[0]: the relay waits for the answer");
+	ok(wait_logged($relay, qr/event=stopping .* in_flight=1 /),
+		"SIG$signal->[0]: the relay waits for the answer");
 	kill $signal->[0], $relay->{pid};
 	is(wait_relay($relay), 128 + $signal->[1], "SIG$signal->[0] again: it ends at once");
 	arrived();
@@ -86,17 +90,21 @@ foreach my $signal ([ TERM => 15 ], [ INT => 2 ])
 
 # ---- the lease ----
 
-# Deliveries have been quick, so the relay claims six for its only slot. Then they
-# take long: what waits for too long must not be sent any more, since another
+# Deliveries have been quick, so the relay claims six for its only slot. Then one
+# takes long: what waits for too long must not be sent any more, since another
 # relay may claim it.
-my @short = (lease => '2s', timeout => '1500ms', concurrency => 1);
+my @short = (lease => '8s', timeout => '6s', concurrency => 1);
 answer($receiver, '* 200');
 $relay = start_relay($node, $receiver, @short);
 place($node, 20);
 is_delivered($node, 'short leases: quick at first');
 arrived();
-answer($receiver, '* slow:600');
+answer($receiver, '* hold');
 place($node, 6);
+ok($node->poll_query_until('postgres', q(SELECT count(*) > 1 AND
+	max(locked_until) < clock_timestamp() + interval '6 s'
+	FROM commerce.outbox WHERE status = 'running')), 'short leases: a request takes long');
+answer($receiver, '* 200');
 ok(wait_logged($relay, qr/event=lease/), 'short leases: some are too short');
 my $other = start_relay($node, $receiver, @short, concurrency => 2);
 is_delivered($node, 'short leases: all are delivered');
@@ -105,11 +113,12 @@ is(stop_relay($_), 0, 'short leases: a relay ends as it should') foreach $relay,
 
 # Somebody else has claimed it meanwhile: the ack counts no more.
 $node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
-answer($receiver, '* slow:400');
+answer($receiver, '* hold');
 $relay = start_relay($node, $receiver);
 place($node);
 ok(wait_until(sub { requests($receiver) > $seen }), 'a request is on its way');
 $node->safe_psql('postgres', 'UPDATE commerce.outbox SET attempt = attempt + 1');
+answer($receiver, '* 200');
 ok(wait_logged($relay, qr/event=lease_lost/), 'an event of somebody else: the log says so');
 is(events($node, 'status'), 'running', 'and it stays theirs');
 is(stop_relay($relay), 0, 'the relay goes on');
@@ -120,7 +129,7 @@ arrived();
 # first one's answer counts no more.
 $node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
 place($node);
-answer($receiver, '* slow:300 200');
+answer($receiver, '* hold 200');
 $relay = start_relay($node, $receiver, @short);
 ok(wait_until(sub { requests($receiver) > $seen }), 'a request is on its way');
 kill 'STOP', $relay->{pid};
@@ -128,6 +137,7 @@ $node->poll_query_until('postgres',
 	'SELECT clock_timestamp() > locked_until FROM commerce.outbox');
 my ($code) = run_relay($node, $receiver, once => 1);
 is($code, 0, 'another relay delivers');
+answer($receiver, '* 200');
 kill 'CONT', $relay->{pid};
 ok(wait_logged($relay, qr/event=lease_lost/), 'the first one logs that its lease is lost');
 is(events($node, 'status, attempt'), 'delivered|2', 'the second delivery counts');

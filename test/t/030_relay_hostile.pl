@@ -5,7 +5,6 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use Test::More;
-use Time::HiRes qw(sleep);
 use PostgreSQL::Test::Utils;
 use CommerceTest;
 use Processes;
@@ -89,12 +88,15 @@ is(scalar(grep { !/^time=2\S+ level=/ } split /\n/, $log), 0, 'and makes no line
 
 # ---- outcomes that cannot be recorded ----
 
+# What is given up stays claimed while we look.
+my @long = (lease => '10min');
+
 foreach my $state ('SC001', '40001')
 {
 	answer($receiver, '* slow:100');
 	$order = place_together(4);
 	set_trap($order + 2, 'delivered', "RAISE SQLSTATE '$state' USING MESSAGE = 'no'");
-	my $relay = start_relay($node, $receiver, timeout => '15s');
+	my $relay = start_relay($node, $receiver, @long);
 	ok(wait_logged($relay, qr/event=lease_lost .*could not be recorded/),
 		"$state at one ack: it is given up");
 	place($node);
@@ -111,7 +113,7 @@ foreach my $state ('P0001', '22012')
 	$order = place_together(3);
 	answer($receiver, '* 200', $order + 1 . ' 500');
 	set_trap($order + 1, 'available', "RAISE SQLSTATE '$state' USING MESSAGE = 'no'");
-	my $relay = start_relay($node, $receiver);
+	my $relay = start_relay($node, $receiver, @long);
 	ok(wait_logged($relay, qr/event=lease_lost .*could not be recorded/),
 		"$state at one failure: it is given up");
 	place($node);
@@ -123,11 +125,13 @@ foreach my $state ('P0001', '22012')
 # Nothing can be recorded: in time, the relay ends and says so.
 $node->safe_psql('postgres', 'DROP TRIGGER trap ON commerce.outbox');
 place_together(3);
-answer($receiver, '* slow:500');
+answer($receiver, '* hold');
 my $before = requests($receiver);
-my $relay = start_relay($node, $receiver, lease => '2s', timeout => '1s');
+my @short = (lease => '8s', timeout => '6s');
+my $relay = start_relay($node, $receiver, @short);
 ok(wait_until(sub { requests($receiver) == $before + 3 }), 'three are on their way');
 $node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION commerce.ack_events FROM relay');
+answer($receiver, '* 200');
 is(stop_relay($relay), 2, 'without the right to ack, SIGTERM: exit code 2');
 is(last_status($relay, qw(delivered lease_lost)), 'delivered=0 lease_lost=3', 'the status counts them');
 $node->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION commerce.ack_events TO relay');
@@ -165,18 +169,21 @@ unlock_outbox();
 # A server process that does not even hear of the cancellation.
 $relay = start_relay($node, $receiver);
 ok(wait_logged($relay, qr/event=connected/), 'a relay again');
+lock_outbox();
+ok($node->poll_query_until('postgres', $waiting), 'its claim waits for a lock');
 my $pid = $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE usename = 'relay'));
 kill 'STOP', $pid;
-sleep 0.2;
 is(stop_relay($relay), 0, 'SIGTERM ends the relay of a server that stands still');
 kill 'CONT', $pid;
+unlock_outbox();
 
 place($node);
 $before = requests($receiver);
-answer($receiver, '* slow:300');
-$relay = start_relay($node, $receiver, lease => '2s', timeout => '1s');
+answer($receiver, '* hold');
+$relay = start_relay($node, $receiver, @short);
 ok(wait_until(sub { requests($receiver) > $before }), 'a request is on its way');
 lock_outbox();
+answer($receiver, '* 200');
 is(stop_relay($relay), 2, 'the ack waits for a lock until the lease ends: exit code 2');
 unlock_outbox();
 

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(start_program wait_exit wait_until new_file write_file);
 
-my $patience_s = 60;
+my $patience_s = 180; # only what fails waits so long
 my $folder;
 my $files = 0;
 my %running; # pid => 1
