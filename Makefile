@@ -71,11 +71,13 @@ relay-headers:
 	done
 
 install-relay: $(RELAY_PROGRAM)
-	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(mandir)/man1'
 	$(INSTALL_PROGRAM) $(RELAY_PROGRAM) '$(DESTDIR)$(bindir)/'
+	$(INSTALL_DATA) doc/commerce_relay.1 '$(DESTDIR)$(mandir)/man1/'
 
 uninstall-relay:
-	rm -f '$(DESTDIR)$(bindir)/commerce_relay'
+	rm -f '$(DESTDIR)$(bindir)/commerce_relay' \
+		'$(DESTDIR)$(mandir)/man1/commerce_relay.1'
 
 .PHONY: relay-headers install-relay uninstall-relay
 endif

@@ -26,6 +26,7 @@ pg_config=${PG_CONFIG:-pg_config}
 bindir=$("$pg_config" --bindir)
 pkglibdir=$("$pg_config" --pkglibdir)
 sharedir=$("$pg_config" --sharedir)
+mandir=$("$pg_config" --mandir)
 includedir=$("$pg_config" --includedir)
 
 as_user= # a command that runs another one, or nothing
@@ -87,7 +88,8 @@ mkdir -p "$root$bindir" "$root$pkglibdir" "$root$sharedir/extension" \
 cp -P "$bindir"/* "$root$bindir"
 ln -s "$pkglibdir"/* "$root$pkglibdir"
 for file in "$sharedir"/*; do
-	[ "$file" = "$sharedir/extension" ] || ln -s "$file" "$root$sharedir"
+	[ "$file" = "$sharedir/extension" ] || [ "$file" = "$mandir" ] ||
+		ln -s "$file" "$root$sharedir"
 done
 ln -s "$sharedir"/extension/* "$root$sharedir/extension"
 ln -s "$includedir" "$root$includedir"
