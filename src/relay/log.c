@@ -21,7 +21,7 @@
 
 /* An entry that is too long loses its end, never its line feed. */
 static void
-append(LogEntry *entry, const char *text, size_t length)
+append_to_entry(LogEntry *entry, const char *text, size_t length)
 {
 	size_t		room = sizeof(entry->text) - 1 - entry->length;
 
@@ -32,12 +32,12 @@ append(LogEntry *entry, const char *text, size_t length)
 }
 
 static void
-append_key(LogEntry *entry, const char *key)
+append_entry_key(LogEntry *entry, const char *key)
 {
 	if (entry->length > 0)
-		append(entry, " ", 1);
-	append(entry, key, strlen(key));
-	append(entry, "=", 1);
+		append_to_entry(entry, " ", 1);
+	append_to_entry(entry, key, strlen(key));
+	append_to_entry(entry, "=", 1);
 }
 
 void
@@ -84,13 +84,13 @@ log_text(LogEntry *entry, const char *key, const char *value)
 {
 	size_t		length = strlen(value);
 
-	append_key(entry, key);
+	append_entry_key(entry, key);
 	if (!must_quote(value))
 	{
-		append(entry, value, length);
+		append_to_entry(entry, value, length);
 		return;
 	}
-	append(entry, "\"", 1);
+	append_to_entry(entry, "\"", 1);
 	for (size_t i = 0; i < length;)
 	{
 		size_t		bytes = text_character(value + i, length - i);
@@ -99,8 +99,8 @@ log_text(LogEntry *entry, const char *key, const char *value)
 		if (bytes > 0 && !text_is_control(value + i))
 		{
 			if (value[i] == '"' || value[i] == '\\')
-				append(entry, "\\", 1);
-			append(entry, value + i, bytes);
+				append_to_entry(entry, "\\", 1);
+			append_to_entry(entry, value + i, bytes);
 			i += bytes;
 			continue;
 		}
@@ -109,10 +109,10 @@ log_text(LogEntry *entry, const char *key, const char *value)
 		else
 			snprintf(escape, sizeof(escape), "\\x%02x",
 					 (unsigned char) value[i]);
-		append(entry, escape, strlen(escape));
+		append_to_entry(entry, escape, strlen(escape));
 		i++;
 	}
-	append(entry, "\"", 1);
+	append_to_entry(entry, "\"", 1);
 }
 
 void
@@ -121,8 +121,8 @@ log_int(LogEntry *entry, const char *key, int64_t value)
 	char		digits[24];
 
 	snprintf(digits, sizeof(digits), "%lld", (long long) value);
-	append_key(entry, key);
-	append(entry, digits, strlen(digits));
+	append_entry_key(entry, key);
+	append_to_entry(entry, digits, strlen(digits));
 }
 
 void
