@@ -122,7 +122,7 @@ sub accept_connection
 	if ($option{'tls-cert'})
 	{
 		# Whoever does not trust us hangs up here.
-		IO::Socket::SSL->start_SSL($socket, SSL_server => 1, Timeout => 5,
+		IO::Socket::SSL->start_SSL($socket, SSL_server => 1, Timeout => 60,
 			SSL_cert_file => $option{'tls-cert'}, SSL_key_file => $option{'tls-key'})
 			or return;
 	}

@@ -75,7 +75,8 @@ lease = 2min
 timeout = 1500ms
 status-interval = 0
 ));
-my @alone = map { ($_ => undef) } qw(conninfo url secret-file poll-interval);
+my @alone = map { ($_ => undef) }
+	qw(conninfo url secret-file poll-interval lease timeout);
 
 my ($code, $log) = run_relay($node, $receiver, @alone, once => 1, config => $config);
 is($code, 0, 'everything can be in the configuration file');

@@ -15,7 +15,7 @@ use RelayTest;
 
 my $node = new_shop('killed', conf => ['restart_after_crash = on']);
 my $receiver = start_receiver([ secret_file('a') ]);
-my @patience = (lease => '4s', timeout => '2s');
+my @patience = (lease => '8s', timeout => '6s');
 
 # Some requests fail, some are slow.
 answer($receiver, '* 200', map { ("$_ 500:1 200", ($_ + 1) . ' slow:50') } map { $_ * 10 } 1 .. 500);

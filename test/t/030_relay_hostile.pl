@@ -88,15 +88,12 @@ is(scalar(grep { !/^time=2\S+ level=/ } split /\n/, $log), 0, 'and makes no line
 
 # ---- outcomes that cannot be recorded ----
 
-# What is given up stays claimed while we look.
-my @long = (lease => '10min');
-
 foreach my $state ('SC001', '40001')
 {
 	answer($receiver, '* slow:100');
 	$order = place_together(4);
 	set_trap($order + 2, 'delivered', "RAISE SQLSTATE '$state' USING MESSAGE = 'no'");
-	my $relay = start_relay($node, $receiver, @long);
+	my $relay = start_relay($node, $receiver);
 	ok(wait_logged($relay, qr/event=lease_lost .*could not be recorded/),
 		"$state at one ack: it is given up");
 	place($node);
@@ -113,7 +110,7 @@ foreach my $state ('P0001', '22012')
 	$order = place_together(3);
 	answer($receiver, '* 200', $order + 1 . ' 500');
 	set_trap($order + 1, 'available', "RAISE SQLSTATE '$state' USING MESSAGE = 'no'");
-	my $relay = start_relay($node, $receiver, @long);
+	my $relay = start_relay($node, $receiver);
 	ok(wait_logged($relay, qr/event=lease_lost .*could not be recorded/),
 		"$state at one failure: it is given up");
 	place($node);

@@ -124,9 +124,10 @@ sub requests
 
 # ---- relay ----
 
-# Starts a relay between node and receiver, with its first secret. Options: name
-# => value, or list of values, or undef for none; once => 1. stdout => where that
-# goes, as open() has it, if not to a file. {log} and {out} are files.
+# Starts a relay between node and receiver, with its first secret, and patience for
+# a machine that is busy. Options: name => value, or list of values, or undef for
+# none; once => 1. stdout => where that goes, as open() has it, if not to a file.
+# {log} and {out} are files.
 sub start_relay
 {
 	my ($node, $receiver, %given) = @_;
@@ -135,6 +136,8 @@ sub start_relay
 		url => $receiver && $receiver->{url},
 		'secret-file' => $receiver && $receiver->{secrets}[0],
 		'poll-interval' => '50ms',
+		lease => '5min',
+		timeout => '2min',
 		%given);
 	my @command = ('commerce_relay', delete $options{once} ? '--once' : ());
 	my $relay = { log => new_file() };
