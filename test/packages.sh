@@ -47,6 +47,7 @@ if [ "${1:-}" = test ]; then
 	need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
 	need openssl command -v openssl
 	need git command -v git
+	need python3-psycopg /usr/bin/python3 -c "import psycopg"
 	need pgbouncer has_program pgbouncer
 elif [ "${1:-}" = bench ]; then
 	need nginx-light has_program nginx
