@@ -50,7 +50,7 @@ sub statements
 		{
 			push @statements, [ $1, '' ];
 		}
-		elsif ($line =~ /^shop[-('][*!]?[#>] (.*)/)
+		elsif ($line =~ /^shop[-('\$][*!]?[#>] (.*)/)
 		{
 			$statements[-1][0] .= "\n$1";
 		}
@@ -97,7 +97,9 @@ sub run_block
 	return;
 }
 
-foreach my $name (grep { m{^README(\.ko)?\.md$|^doc/} } documents())
+# All of them, or those that are named: prove ... test/t/012_documents.pl :: README.md
+my @names = @ARGV ? @ARGV : grep { m{^README(\.ko)?\.md$|^doc/} } documents();
+foreach my $name (@names)
 {
 	my @blocks = blocks(document($name));
 	my @unknown = grep { !$is_run{$_} && !$is_read{$_} } map { $_->[0] } @blocks;
