@@ -39,6 +39,8 @@ sub start
 	local $ENV{PGHOST} = $self->{node}->host;
 	local $ENV{PGPORT} = $self->{node}->port;
 	local $ENV{PYTHONUNBUFFERED} = 1;
+	# Whatever proxy the environment names, it is not between us and ourselves.
+	local $ENV{no_proxy} = '*';
 	delete local $ENV{PGDATABASE};
 	chdir $self->{folder};
 	my $pid = open2(my $out, my $in, $command);
