@@ -115,12 +115,11 @@ sub python
 	while (defined(my $line = readline $running->{out}))
 	{
 		$answer .= $line;
-		kill 'INT', $running->{pid} if $answer eq $expected;
+		kill 'TERM', $running->{pid} if $answer eq $expected;
 	}
 	alarm 0;
 	end($running);
-	# How it was stopped is no output of its own.
-	return $answer =~ s/^Traceback(?!.*^Traceback).*^KeyboardInterrupt\n//msr;
+	return $answer;
 }
 
 # Puts it into postgresql.conf and restarts the server.
