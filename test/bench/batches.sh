@@ -1,7 +1,7 @@
 #!/bin/sh
 # place_orders against as many calls of place_order, on the server that test/server.sh
-# gave us, as a table in Markdown. See README.md. Fails if any figure is invalid: a
-# request that is refused spoils it.
+# gave us, as a table in Markdown. See doc/performance.md. Fails if any figure is
+# invalid: a request that is refused spoils it.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh

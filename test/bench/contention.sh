@@ -1,7 +1,7 @@
 #!/bin/sh
 # Orders that many want the same options for, against our own orders for options that
-# nobody else wants, and against the peers: on the server that test/server.sh
-# gave us, as a table in Markdown. See README.md. Fails if any figure is invalid.
+# nobody else wants, and against the peers: on the server that test/server.sh gave us,
+# as a table in Markdown. See doc/performance.md. Fails if any figure is invalid.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What one call costs, whoever else is there: WAL, instructions, memory; on the server
-# that test/server.sh gave us, as tables in Markdown. See README.md. Fails if
+# that test/server.sh gave us, as tables in Markdown. See doc/performance.md. Fails if
 # any figure is invalid.
 set -eu
 cd "$(dirname "$0")"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Coupons of one policy that everyone wants: commerce, its peers and Redis, on the
 # server that test/server.sh gave us and the same disk, as a table in Markdown. See
-# README.md. Fails if any figure is invalid: a call that was not a success spoils it.
+# doc/performance.md. Fails if any figure is invalid: a call that was not a success
+# spoils it.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Where the time of a call goes: CPU time of the server, in user space and in the
-# kernel, of the clients, and what is left, on the server that test/server.sh gave us, as a
-# table in Markdown. See README.md. Fails if any figure is invalid.
+# kernel, of the clients, and what is left, on the server that test/server.sh gave us,
+# as a table in Markdown. See doc/performance.md. Fails if any figure is invalid.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Orders in a shop that has had many, against orders in a new one beside it, on the server
-# that test/server.sh gave us, as a table in Markdown. See README.md. Fails if any
-# figure is invalid: a call that was not a success spoils it.
+# Orders in a shop that has had many, against orders in a new one beside it, on the
+# server that test/server.sh gave us, as a table in Markdown. See doc/performance.md.
+# Fails if any figure is invalid: a call that was not a success spoils it.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh

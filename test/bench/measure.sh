@@ -1,7 +1,7 @@
 #!/bin/sh
 # Orders and charges of commerce, of its peers and of two yardsticks, on the server that
-# test/server.sh gave us, as a table in Markdown. See README.md. Fails if any figure
-# is invalid: a call that was not a success spoils it.
+# test/server.sh gave us, as a table in Markdown. See doc/performance.md. Fails if any
+# figure is invalid: a call that was not a success spoils it.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh

@@ -1,4 +1,4 @@
-# Draws the plots of README from what the parts measured:
+# Draws the plots of doc/performance.md from what the parts measured:
 #
 #	gnuplot -e "tsv='results/latest.tsv'; folder='results'" plot.gp
 #

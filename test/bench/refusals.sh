@@ -1,7 +1,8 @@
 #!/bin/sh
 # What is gone, and still wanted by everyone: refusals per second of commerce and of its
 # peers, on the server that test/server.sh gave us, as a table in Markdown. See
-# README.md. Fails if any figure is invalid: anything but that refusal spoils it.
+# doc/performance.md. Fails if any figure is invalid: anything but that refusal spoils
+# it.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh

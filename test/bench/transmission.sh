@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures how orders are transmitted, on the server that test/server.sh gave us, and
-# prints the result as Markdown. See README.md. Fails if any figure is invalid.
+# prints the result as Markdown. See doc/performance.md. Fails if any figure is invalid.
 # TRANSMISSION chooses among claim, place, wake, deliver and drain.
 set -eu
 cd "$(dirname "$0")"
