@@ -20,8 +20,8 @@ my @patience = (lease => '8s', timeout => '6s');
 # Some requests fail, some are slow.
 answer($receiver, '* 200', map { ("$_ 500:1 200", ($_ + 1) . ' slow:50') } map { $_ * 10 } 1 .. 500);
 
-# Clients place orders for as long as the server lets them; in between, an order
-# gets further events.
+# Clients place orders for as long as the server lets them, but no more than a slow
+# machine can transmit; in between, an order gets further events.
 my $items = items([ 1, 1 ]);
 my $script = write_file(
 	"SELECT order_id FROM commerce.place_order(1 + :client_id, '$items');\n" x 3 . q(
@@ -30,7 +30,7 @@ my $script = write_file(
 my $clients;
 sub open_shop
 {
-	$clients = IPC::Run::start([ 'pgbench', '-n', '-c', 3, '-R', 60, '-T', 3600, '-f', $script,
+	$clients = IPC::Run::start([ 'pgbench', '-n', '-c', 3, '-R', 60, '-t', 100, '-f', $script,
 			$node->connstr('postgres') ], '>', \my $stdout, '2>', \my $stderr);
 	return;
 }
@@ -104,12 +104,14 @@ my $relay = start_relay($node, $receiver, @patience);
 ok(wait_logged($relay, qr/event=connected/), 'a relay is connected');
 open_shop();
 
-# Until the relay has done something: its next delivery under another session.
+# Until the relay has done something, also if the shop has sold enough: its next
+# delivery under another session.
 sub goes_on
 {
 	my ($name) = @_;
 	my $before = requests($receiver);
 
+	place($node);
 	ok(wait_until(sub { requests($receiver) > $before }), "$name: the relay goes on");
 	return;
 }
@@ -124,15 +126,24 @@ foreach my $round (1 .. 8)
 enough_is_placed('session terminated');
 close_shop();
 
+# Whoever is connected is thrown out at a crash, and nobody gets in before the
+# server has recovered.
 foreach my $round (1 .. 2)
 {
 	open_shop();
 	goes_on("before crash $round");
-	kill 'KILL', $node->safe_psql('postgres',
-		"SELECT pid FROM pg_stat_activity WHERE usename = 'relay' LIMIT 1");
+	my $session = start_program('/dev/null', '/dev/null', 'psql', '-X',
+		'-d', $node->connstr('postgres'), '-c', 'SELECT pg_sleep(3600)');
+	ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE wait_event = 'PgSleep')), 'another session is there');
+	my $pid;
+	ok(wait_until(sub { $pid = $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE usename = 'relay' LIMIT 1") }),
+		"the relay's session is there");
+	kill 'KILL', $pid;
 	close_shop();
+	isnt(wait_exit($session), 'still running', "session killed, round $round: the server crashes");
 	$node->poll_query_until('postgres', 'SELECT true');
-	place($node, 5);
 	goes_on("session killed, server crashed, round $round");
 }
 
@@ -150,7 +161,6 @@ foreach my $mode ('immediate', 'fast')
 	close_shop();
 	ok(wait_until(sub { connections_lost() > $losses }), "$mode stop: the relay waits");
 	$node->start;
-	place($node, 5);
 	goes_on("$mode stop");
 }
 like(log_of($relay), qr/$_/, "the log tells of $_") foreach qw(lost connected);
