@@ -31,11 +31,12 @@ RELAY_PROGRAM = src/relay/commerce_relay
 RELAY_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/relay/*.c)))
 
 # Results are in expected/, found because there is no --outputdir. PGXS gives
-# isolation tests one, so they need it taken back.
+# isolation tests one, so they need it taken back. A launcher gives these their
+# helpers.
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test --encoding=UTF8
 ISOLATION = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/iso_*.spec)))
-ISOLATION_OPTS = --inputdir=test --outputdir=.
+ISOLATION_OPTS = --inputdir=test --outputdir=. --launcher="test/specs/run.sh '$(bindir)/psql'"
 
 # Bitcode would only let JIT inline functions that are far too big for it, and
 # needs clang.
