@@ -100,10 +100,13 @@ SELECT is_empty($$
 	WHERE u.rolname ~ '^tap_' AND has_schema_privilege(u.oid, 'commerce', 'CREATE')$$,
 	'no level writes a table or uses a sequence');
 
+-- From PostgreSQL 17 on, a relation's row type and a type's array type are members
+-- too. Nobody names these: they come with what has a comment.
 CREATE TEMP VIEW members AS
 SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS description
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-WHERE e.extname = 'commerce';
+WHERE e.extname = 'commerce' AND NOT (d.classid = 'pg_type'::regclass AND d.objid IN (
+	SELECT reltype FROM pg_class WHERE relkind <> 'c' UNION ALL SELECT typarray FROM pg_type));
 
 SELECT is_empty($$
 	SELECT description FROM members
