@@ -1,10 +1,7 @@
 # commerce: a PostgreSQL extension
 #
-#   make && make install        build and install it, as with any PGXS extension
-#   make installcheck           regression and isolation tests on your running server
-#   make dist                   the sources of a release as commerce-VERSION.zip
-#   make test, demo, bench      on a throw-away server of their own; these need nothing
-#                               but make beforehand: see test/packages.sh
+# "make help" lists what can be made. What runs on a server of its own needs nothing
+# but make beforehand: see test/packages.sh.
 #
 # PG_CONFIG=/path/to/pg_config chooses the PostgreSQL to build for; RELAY=no leaves
 # out commerce_relay, the program that transmits events, and needs no libcurl.
@@ -42,11 +39,22 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --launcher="test/specs/run.sh '$(
 # needs clang.
 override with_llvm = no
 
-all:
+all: ## build the extension and commerce_relay
+install: ## install them into the PostgreSQL of PG_CONFIG
+uninstall: ## take them away again
+installcheck: ## run regression and isolation tests on your running server
+clean: ## remove what was built
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
-ifneq ($(PGXS),)
+ifeq ($(MAKECMDGOALS),check)
+# PGXS has a target of this name, which says that there is none.
+check: ## run one test of any kind on a server of its own: T=NAME, or several: T="NAME NAME"
+	@test/check.sh $(T)
+else ifneq ($(PGXS),)
 include $(PGXS)
 -include $(OBJS:.o=.d)
 ifneq ($(RELAY),no)
@@ -83,9 +91,13 @@ uninstall-relay:
 .PHONY: relay-headers install-relay uninstall-relay
 endif
 else
-all install uninstall installcheck clean:
+all install uninstall installcheck:
 	@echo "$(PG_CONFIG) knows no PGXS: install PostgreSQL's server headers" \
 		"(Debian: postgresql-server-dev-15) or set PG_CONFIG" >&2; exit 1
+
+clean:
+	rm -f $(MODULE_big).so $(OBJS) $(DATA_built) $(EXTRA_CLEAN)
+	rm -rf results output_iso log tmp_check tmp_check_iso regression.diffs regression.out
 endif
 
 # Always joined anew: that a part was removed shows in no file's time.
@@ -93,27 +105,29 @@ $(SCRIPT): FORCE
 	@awk 'FNR == 1 && NR > 1 { print "" } { print }' $(SCRIPT_PARTS) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-# The sources of a release with the script built, for whoever has no git.
-dist: $(SCRIPT)
+dist: $(SCRIPT) ## pack the sources of a release, script built, as commerce-VERSION.zip
 	@[ -e .git ] || { echo "make dist packs what is committed: it needs a git clone" >&2; exit 1; }
 	@[ -z "$$(git status --porcelain)" ] || { \
 		echo "make dist packs what is committed: commit or remove what git status shows" >&2; exit 1; }
 	git archive --format=zip --prefix=commerce-$(RELEASE)/sql/ --add-file=$(SCRIPT) \
 		--prefix=commerce-$(RELEASE)/ --output=commerce-$(RELEASE).zip HEAD
 
-demo:
+demo: ## show a day in a shop, on a server of its own
 	@test/packages.sh
 	@test/server.sh -c shared_preload_libraries=commerce -c commerce.databases=postgres \
 		test/demo/run.sh
 
-test:
+test: ## run all tests on a server of their own
 	@test/packages.sh test
 	@COPT=-Werror test/server.sh -c fsync=off test/run.sh
 
-bench:
+accept: ## take what a regression or isolation test prints as expected: T=NAME
+	@test/check.sh --accept $(T)
+
+bench: ## measure calls beside their peers
 	@test/bench/run.sh
 
-checkver:
+checkver: ## check that versions and names agree
 	@test/checkver.sh
 
-.PHONY: FORCE all install uninstall installcheck clean dist demo test bench checkver
+.PHONY: FORCE all install uninstall installcheck clean help dist demo test check accept bench checkver

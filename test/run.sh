@@ -1,7 +1,13 @@
 #!/bin/sh
-# All tests, on the server that test/server.sh gave us. Prints each kind's
-# result, what differs where one failed, and at the end "N passed, N failed".
+# Tests, on the server that test/server.sh gave us: all, or those of these names or
+# kinds (names.sh has both):
+#
+#   run.sh [NAME | KIND]...
+#
+# Prints each kind's result, what differs where one failed, and at the end
+# "N passed, N failed".
 set -u
+. test/names.sh
 
 passed=0
 failed=0
@@ -46,11 +52,28 @@ show_differences()
 	rm -f regression.diffs
 }
 
+files_of() # FOLDER SUFFIX NAME...
+{
+	folder=$1
+	suffix=$2
+	shift 2
+	printf "$folder/%s$suffix\n" "$@"
+}
+
+scripts()
+{
+	scripts_status=0
+	for name in $scripts_asked; do
+		"test/$name.sh" || scripts_status=1
+	done
+	return $scripts_status
+}
+
 # One pgTAP file has one database to itself.
 pgtap()
 {
 	pgtap_status=0
-	for file in test/pgtap/*.sql; do
+	for file in $(files_of test/pgtap .sql $pgtap_asked); do
 		createdb commerce_pgtap || return
 		PGDATABASE=commerce_pgtap PGOPTIONS='--client-min-messages=warning' \
 			prove --failures --comments --exec 'psql -X -q -A -t -v ON_ERROR_STOP=1 -f' \
@@ -65,7 +88,7 @@ tap()
 	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
 	TESTDIR=$SCRATCH TESTDATADIR=$SCRATCH/tmp_check TESTLOGDIR=$SCRATCH/tmp_check/log \
 		PG_REGRESS=$pgxs/test/regress/pg_regress \
-		prove -I "$pgxs/test/perl" test/t/*.pl
+		prove -I "$pgxs/test/perl" $(files_of test/t .pl $tap_asked)
 }
 
 show_tap_logs()
@@ -84,12 +107,39 @@ no_crash()
 	echo "ok 1 - no server process crashed"
 }
 
-suite "versions and names" test/checkver.sh
-suite "regression tests" make -s installcheck ISOLATION= || show_differences
-suite "isolation tests" make -s installcheck REGRESS= || show_differences
-suite "pgTAP tests" pgtap
-suite "TAP tests" tap || show_tap_logs
-suite "server log" no_crash
+# What was asked for, kind by kind.
+by_kind=
+scripts_asked= regression_asked= isolation_asked= pgtap_asked= tap_asked=
+for asked in ${*:-$test_kinds}; do
+	case " $test_kinds " in
+		*" $asked "*)
+			by_kind=1
+			kind=$asked
+			names=$(test_names "$asked" | tr '\n' ' ')
+			;;
+		*)
+			kind=$(test_kind "$asked") || { echo "there is no test \"$asked\"" >&2; exit 2; }
+			names=$asked
+	esac
+	eval "${kind}_asked=\"\$${kind}_asked \$names\""
+done
+
+# A test that has no result yet differs from nothing. (This is the server's copy of
+# the sources.)
+if [ -z "$by_kind" ]; then
+	for name in $regression_asked $isolation_asked; do
+		[ -e "expected/$name.out" ] || : >"expected/$name.out"
+	done
+fi
+
+[ -z "$scripts_asked" ] || suite "versions and names" scripts
+[ -z "$regression_asked" ] || suite "regression tests" \
+	make -s installcheck REGRESS="$regression_asked" ISOLATION= || show_differences
+[ -z "$isolation_asked" ] || suite "isolation tests" \
+	make -s installcheck REGRESS= ISOLATION="$isolation_asked" || show_differences
+[ -z "$pgtap_asked" ] || suite "pgTAP tests" pgtap
+[ -z "$tap_asked" ] || suite "TAP tests" tap || show_tap_logs
+[ -z "$by_kind" ] || suite "server log" no_crash
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
