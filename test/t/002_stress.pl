@@ -13,9 +13,14 @@ use StressShop;
 my $node = new_server('stress', conf => [ 'max_connections = 40' ]);
 open_shop($node);
 
-$node->pgbench('--no-vacuum --client=8 --jobs=2 --time=20 --failures-detailed',
-	0, [ qr/^number of failed transactions: 0 /m ], [ qr/^$/ ],
-	'refusals and successes, nothing else', scripts('002'));
+# A slow machine needs longer to meet everything.
+foreach my $round (1 .. 10)
+{
+	$node->pgbench('--no-vacuum --client=8 --jobs=2 --time=20 --failures-detailed',
+		0, [ qr/^number of failed transactions: 0 /m ], [ qr/^$/ ],
+		'refusals and successes, nothing else', scripts('002'));
+	last if what_was_missed($node) eq '';
+}
 close_shop($node);
 
 $node->stop;

@@ -12,6 +12,8 @@ use StressShop;
 my $node = new_server('stress_rr', conf => [ 'max_connections = 40' ]);
 open_shop($node);
 
+# A slow machine needs longer to meet everything.
+foreach my $round (1 .. 10)
 {
 	local $ENV{PGOPTIONS} = '-c default_transaction_isolation=repeatable\ read';
 	$node->pgbench(
@@ -20,6 +22,7 @@ open_shop($node);
 		[ qr/^number of failed transactions: 0 /m, qr/^number of transactions retried: [1-9]/m ],
 		[ qr/^$/ ],
 		'refusals, successes and serialization failures, nothing else', scripts('003'));
+	last if what_was_missed($node) eq '';
 }
 close_shop($node);
 

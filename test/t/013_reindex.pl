@@ -19,20 +19,21 @@ append_to_file($script, q(\set user_id random(1, 2)
 SELECT commerce.issue_coupon(:user_id, 1);
 ));
 my ($stdout, $stderr) = ('', '');
-my $load = IPC::Run::start([ 'pgbench', '-n', '-c', '16', '-j', '2', '-T', '8', '-f', $script,
+my $load = IPC::Run::start([ 'pgbench', '-n', '-c', '16', '-j', '2', '-T', '600', '-f', $script,
 		'-d', $node->connstr('postgres') ], '>', \$stdout, '2>', \$stderr);
 my $rounds = 0;
 my $until = time + 7;
-while (time < $until)
+while (time < $until || $rounds < 3)
 {
 	$node->safe_psql('postgres', 'REINDEX TABLE CONCURRENTLY commerce.coupons');
 	$rounds++;
 }
-my $succeeded = $load->finish;
+$load->pump_nb;
+ok($load->pumpable, 'the load went on while the indexes were rebuilt');
+$load->signal('TERM');
+$load->finish;
 
-cmp_ok($rounds, '>', 1, 'the indexes were rebuilt under load');
-ok($succeeded, 'no client failed');
-is($stderr =~ /(ERROR:.*)/ ? $1 : '', '', 'no error');
+is($stderr =~ /(.*(?:ERROR:|aborted).*)/ ? $1 : '', '', 'no client failed');
 is_sound($node, 'no invariant is violated');
 log_is_clean($node, 'no internal error');
 $node->stop;

@@ -39,14 +39,13 @@ sub is_gone_pid
 		"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
 }
 
-# Who told a session that listens while it does $sql: a list of pids.
-sub told_by
+# Who told a session that listens while it does $sql: a list of pids. $by: who is
+# to be waited for.
+sub told
 {
-	my ($sql) = @_;
-	my $output = $node->safe_psql('shop',
-		"LISTEN commerce_outbox; $sql; SELECT pg_sleep(1.5); SELECT 1;");
-	my %pids = map { $_ => 1 } $output =~ /"commerce_outbox" .* PID (\d+)/g;
-	return join ' ', sort keys %pids;
+	my ($sql, $by) = @_;
+	my ($own, @pids) = told_by($node, 'shop', $sql, $by);
+	return join ' ', @pids;
 }
 
 my $order = q(SELECT FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]'));
@@ -66,50 +65,49 @@ my $pid = notifier();
 ok($pid, 'a database created later gets its notifier');
 $node->safe_psql('shop', $shop);
 
-is(told_by($order), $pid, 'the notifier tells of an order');
+is(told($order, $pid), $pid, 'the notifier tells of an order');
 is($node->safe_psql('postgres', "SELECT state, backend_xmin, xact_start, backend_xid
 		FROM pg_stat_activity WHERE pid = $pid"),
 	'idle|||', 'idle, it holds no snapshot and no transaction');
 
 # What no callback announces, and what there is nothing to say about.
-is(told_by("BEGIN; $order; PREPARE TRANSACTION 'order'; COMMIT PREPARED 'order'"),
-	$pid, 'it finds the order of a prepared transaction');
+is(told("BEGIN; $order; PREPARE TRANSACTION 'order'; COMMIT PREPARED 'order'", $pid), $pid, 'it finds the order of a prepared transaction');
 $node->safe_psql('shop', $finish);
-is(told_by("BEGIN; $order; ROLLBACK"), '', 'nobody hears of an order rolled back');
+is(told("BEGIN; $order; ROLLBACK"), '', 'nobody hears of an order rolled back');
 
 # The extension goes and comes back.
 $node->safe_psql('shop', 'DROP EXTENSION commerce CASCADE');
-is(told_by('SELECT 1'), '', 'without the extension there is nothing to tell');
+is(told('SELECT 1'), '', 'without the extension there is nothing to tell');
 $node->safe_psql('shop', $shop);
-is(told_by($order), $pid, 'it serves the extension when created again');
+is(told($order, $pid), $pid, 'it serves the extension when created again');
 
 # An error inside, and its own end.
 $node->safe_psql('shop', 'ALTER TABLE commerce.outbox RENAME TO outbox_away');
 ok(is_gone_pid($pid), 'an error inside ends it');
 $node->safe_psql('shop', 'ALTER TABLE commerce.outbox_away RENAME TO outbox');
 my $next = notifier($pid);
-is(told_by($order), $next, 'there is a new one once the cause is gone');
+is(told($order, $next), $next, 'there is a new one once the cause is gone');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($next)");
 $pid = notifier($next);
-is(told_by($order), $pid, 'a terminated one is replaced');
+is(told($order, $pid), $pid, 'a terminated one is replaced');
 
 # An order prepared while there is none for a moment.
 $node->safe_psql('shop', $finish);
 my $launcher = $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE backend_type = 'commerce launcher'");
 kill 'STOP', $launcher;
-$node->safe_psql('shop', "SELECT pg_terminate_backend($pid, 10000)");
+$node->safe_psql('shop', "SELECT pg_terminate_backend($pid, 60000)");
 $node->safe_psql('shop', "BEGIN; $order; PREPARE TRANSACTION 'order'");
 kill 'CONT', $launcher;
 $pid = notifier($pid);
-is(told_by("COMMIT PREPARED 'order'"), $pid, 'an order prepared meanwhile is told of');
+is(told("COMMIT PREPARED 'order'", $pid), $pid, 'an order prepared meanwhile is told of');
 
 # Somebody alters the outbox. A prepared transaction keeps the lock.
 $node->safe_psql('shop', "BEGIN; LOCK TABLE commerce.outbox; PREPARE TRANSACTION 'altering'");
 sleep 2;
-is($node->safe_psql('shop', "SELECT count(*), (SELECT count(backend_xmin) FROM pg_stat_activity
-		WHERE pid = $pid) FROM pg_locks WHERE pid = $pid AND NOT granted"),
-	'0|0', 'it does not wait for who alters the outbox');
+ok($node->poll_query_until('shop', "SELECT count(*), (SELECT count(backend_xmin) FROM pg_stat_activity
+		WHERE pid = $pid) FROM pg_locks WHERE pid = $pid AND NOT granted", '0|0'),
+	'it does not wait for who alters the outbox');
 $node->safe_psql('shop', "ROLLBACK PREPARED 'altering'");
 
 # What is set for sessions is not for it.
@@ -125,19 +123,30 @@ $node->reload;
 
 # The interval: of many orders one notification, and no second one before its end.
 $node->safe_psql('shop', $finish);
-$node->append_conf('postgresql.conf', "commerce.notify_interval = '60s'");
+$node->append_conf('postgresql.conf', "commerce.notify_interval = '1min'");
 $node->reload;
-sleep 1;
-my $output = $node->safe_psql('shop',
-	'LISTEN commerce_outbox; ' . "$order; " x 20 . 'SELECT pg_sleep(2.5); SELECT 1;');
-is(scalar(() = $output =~ /Asynchronous/g), 1, 'twenty orders, one notification');
+# A new session has it only once the server has told its processes.
+ok($node->poll_query_until('shop', 'SHOW commerce.notify_interval', '1min'), 'a long interval');
+my $listener = $node->background_psql('shop');
+my $began = time;
+my $output = $listener->query_safe('LISTEN commerce_outbox; ' . "$order; " x 20);
+foreach (1 .. 600)
+{
+	last if $output =~ /Asynchronous/;
+	$output .= $listener->query_safe('SELECT pg_sleep(0.1)');
+}
+$output .= $listener->query_safe('SELECT pg_sleep(2.5)') . $listener->query_safe('SELECT 1');
+my $told = () = $output =~ /Asynchronous/g;
+ok($told >= 1 && $told <= 1 + (time - $began) / 60, 'twenty orders, one notification')
+	or diag($output);
+$listener->quit;
 $node->append_conf('postgresql.conf', "commerce.notify_interval = '1ms'");
 
 # The list changes.
 $node->append_conf('postgresql.conf', "commerce.databases = 'postgres'");
 $node->reload;
 ok(is_gone('shop'), 'it leaves a database that is no longer listed');
-isnt(told_by($order), '', 'whose orders then notify by themselves');
+isnt(told($order, '\d+'), '', 'whose orders then notify by themselves');
 $node->append_conf('postgresql.conf', "commerce.databases = 'postgres, shop'");
 $node->reload;
 ok(notifier(), 'and comes when listed again');
@@ -160,7 +169,8 @@ isnt(notifier(), 0, 'it is there after a fast shutdown');
 $node->safe_psql('shop', $order);
 $node->stop('immediate');
 $node->start;
-is(told_by('SELECT 1'), notifier(), 'and tells of what a crash left untold');
+$pid = notifier();
+is(told('SELECT 1', $pid), $pid, 'and tells of what a crash left untold');
 
 log_is_clean($node, 'no process crashed');
 done_testing();

@@ -17,17 +17,13 @@ my $setup = q(SELECT FROM commerce.create_user('kim', 1);
 
 # Who told a session that listens and places an order: '' nobody, 'itself', or the
 # backend_type of the process.
-sub told_by
+sub told
 {
 	my ($node) = @_;
-	my $output = $node->safe_psql('postgres', q(
-		LISTEN commerce_outbox;
-		SELECT 'pid', pg_backend_pid();
-		SELECT FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
-		SELECT pg_sleep(1); SELECT 1;));
-	my ($own) = $output =~ /^pid\|(\d+)/m;
-	my ($pid) = $output =~ /"commerce_outbox" .* PID (\d+)/ or return '';
+	my ($own, $pid) = told_by($node, 'postgres',
+		q(SELECT FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]')), '\d+');
 
+	return '' unless $pid;
 	return $pid == $own ? 'itself' : $node->safe_psql('postgres',
 		"SELECT backend_type FROM pg_stat_activity WHERE pid = $pid");
 }
@@ -44,7 +40,7 @@ my $node = new_server('inline', conf => [ "commerce.databases = 'postgres'",
 	'max_prepared_transactions = 5' ]);
 $node->safe_psql('postgres', $setup);
 is(notifiers($node), 0, 'without preload there is no notifier');
-is(told_by($node), 'itself', 'and an order notifies by itself');
+is(told($node), 'itself', 'and an order notifies by itself');
 is(sqlstates($node, q(BEGIN;
 	SELECT FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
 	PREPARE TRANSACTION 'order')), '0A000', 'so that it cannot be prepared');
@@ -57,7 +53,7 @@ $node = new_server('crowded', conf => [ @preloaded, 'max_worker_processes = 1',
 $node->safe_psql('postgres', $setup);
 ok($node->wait_for_log(qr/could not start the commerce notifier for database "postgres"/),
 	'the log says that max_worker_processes is too low');
-is(told_by($node), 'itself', 'and orders notify by themselves');
+is(told($node), 'itself', 'and orders notify by themselves');
 $node->stop;
 
 # Settings that make no sense.
@@ -89,6 +85,6 @@ $node->stop;
 $standby->promote;
 ok($standby->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_stat_activity
 	WHERE backend_type = 'commerce notifier' AND state = 'idle')), 'once promoted it has');
-is(told_by($standby), 'commerce notifier', 'and that tells');
+is(told($standby), 'commerce notifier', 'and that tells');
 log_is_clean($standby, 'no process crashed');
 done_testing();

@@ -5,10 +5,11 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Test::More;
+use Time::HiRes qw(sleep time);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_server items sqlstates contents rows is_sound log_is_clean);
+our @EXPORT = qw(new_server items sqlstates contents rows told_by is_sound log_is_clean);
 
 # A running server with the extension in database postgres, unless told not to
 # create it. conf: lines for postgresql.conf.
@@ -72,6 +73,28 @@ sub rows
 
 	delete @{$contents}{ grep { /_seq$/ } keys %$contents };
 	return $contents;
+}
+
+# The pid of a session that listens and then runs sql, and the pids that told it
+# of an event. It listens until $by, a pattern, is among these; without one for
+# just long enough to be told if anybody would.
+sub told_by
+{
+	my ($node, $dbname, $sql, $by) = @_;
+	my $session = $node->background_psql($dbname);
+	my $own = $session->query_safe('SELECT pg_backend_pid()');
+	my $output = $session->query_safe("LISTEN commerce_outbox; $sql");
+	my $end = time + ($by ? 60 : 1.5);
+	my %pids;
+
+	do
+	{
+		sleep 0.05;
+		$output .= $session->query_safe('SELECT 1');
+		%pids = map { $_ => 1 } $output =~ /"commerce_outbox" .* PID (\d+)/g;
+	} while (time < $end && !($by && grep { /^$by$/ } keys %pids));
+	$session->quit;
+	return ($own, sort keys %pids);
 }
 
 # No invariant is violated.
