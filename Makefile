@@ -114,6 +114,7 @@ dist: $(SCRIPT) ## pack the sources of a release, script built, as commerce-VERS
 
 demo: ## show a day in a shop, on a server of its own
 	@test/packages.sh
+	@echo "Building commerce, and starting a server for the demo"
 	@test/server.sh -c shared_preload_libraries=commerce -c commerce.databases=postgres \
 		test/demo/run.sh
 

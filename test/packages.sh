@@ -1,25 +1,78 @@
 #!/bin/sh
-# Installs the Debian packages that are missing: packages.sh [test | bench]
+# Installs the Debian packages that are missing:
+#
+#   packages.sh [test | bench | assertions | matrix]
 #
 # With all of them there it does nothing and needs no network. It looks for the
 # files themselves, so that a PostgreSQL from elsewhere (PG_CONFIG) counts too.
+# Where there is none to build for, the release's own is installed.
 set -eu
 
-pg_config=${PG_CONFIG:-pg_config}
-pgxs=$("$pg_config" --pgxs 2>/dev/null) || pgxs=
-if [ -f "$pgxs" ]; then
-	major=$("$pg_config" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
-	bindir=$("$pg_config" --bindir)
-	includedir=$("$pg_config" --includedir)
-	sharedir=$("$pg_config" --sharedir)
-	headers=$("$pg_config" --includedir-server)
+kind=${1:-}
+log=$(mktemp)
+watcher=
+no_cluster_dir=/etc/postgresql-common/createcluster.d
+no_cluster=$no_cluster_dir/commerce-no-main-cluster.conf
+no_cluster_made=
+policy=/usr/sbin/policy-rc.d # what asks before a new service starts
+policy_made=
+clean_up()
+{
+	[ -z "$watcher" ] || kill "$watcher" 2>/dev/null || :
+	rm -f "$log"
+	if [ -n "$no_cluster_made" ]; then
+		$as_root rm -f "$no_cluster"
+		$as_root rmdir "$no_cluster_dir" 2>/dev/null || :
+	fi
+	[ -z "$policy_made" ] || $as_root rm -f "$policy"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# What apt does takes minutes where the network is slow: every ten seconds one
+# line says how far it is. The output itself is shown only when it fails.
+watch()
+{
+	while sleep 10 >/dev/null 2>&1; do
+		doing=$(tail -n 1 "$log" | sed 's/.*\r//; s/ *(.*//
+			s/^Get:[0-9]* [^ ]* [^ ]* [^ ]* \([^ ]*\).*/Fetching \1/' | cut -c 1-60)
+		[ -z "$doing" ] || echo "  ... $doing"
+	done
+}
+quietly() # COMMAND...
+{
+	watch &
+	watcher=$!
+	"$@" >"$log" 2>&1 </dev/null || { cat "$log" >&2; exit 1; }
+	kill "$watcher" 2>/dev/null || :
+	watcher=
+}
+
+if ! command -v apt-get >/dev/null; then
+	as_root=
+elif [ "$(id -u)" = 0 ]; then
+	as_root="env"
+elif sudo -n true 2>/dev/null; then
+	as_root="sudo -n env"
 else
-	major=15
-	headers=
-	bindir=/usr/lib/postgresql/15/bin
-	includedir=/usr/include/postgresql
-	sharedir=/usr/share/postgresql/15
+	as_root=
 fi
+
+updated=
+update()
+{
+	[ -n "$updated" ] || quietly $as_root apt-get update -q
+	updated=1
+}
+
+# The major version of what the release calls its PostgreSQL; a new machine has
+# no list of packages yet.
+release_major()
+{
+	apt-cache depends postgresql 2>/dev/null |
+		sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1
+}
 
 missing=
 need() # PACKAGE COMMAND...: the package is missing unless the command succeeds
@@ -29,42 +82,80 @@ need() # PACKAGE COMMAND...: the package is missing unless the command succeeds
 	"$@" >/dev/null 2>&1 || missing="$missing $package"
 }
 has_header() { echo "#include <$1>" | gcc -E -; }
-has_program() { PATH=$PATH:/usr/sbin command -v "$1"; }
+has_program() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }
 
-need make command -v make
-need gcc command -v gcc
-need libc6-dev test -f /usr/include/stdio.h
-# Debian's client package has PGXS too, without the server's headers.
-need "postgresql-server-dev-$major" test -f "$headers/postgres.h"
-need "postgresql-$major" test -x "$bindir/postgres"
-need libpq-dev test -f "$includedir/libpq-fe.h"
-need libcurl4-openssl-dev has_header curl/curl.h
-need libssl-dev has_header openssl/evp.h
-need perl command -v prove
-if [ "${1:-}" = test ]; then
-	need libipc-run-perl perl -MIPC::Run -e 1
-	need "postgresql-$major-pgtap" test -f "$sharedir/extension/pgtap.control"
-	need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
-	need openssl command -v openssl
-	need git command -v git
-	need python3-psycopg /usr/bin/python3 -c "import psycopg"
-	need pgbouncer has_program pgbouncer
-elif [ "${1:-}" = bench ]; then
-	need nginx-light has_program nginx
-	need redis-server has_program redis-server
-	need gnuplot-nox command -v gnuplot
-	need valgrind command -v valgrind
-fi
+need_to_build()
+{
+	pg_config=${PG_CONFIG:-pg_config}
+	pgxs=$("$pg_config" --pgxs 2>/dev/null) || pgxs=
+	if [ -f "$pgxs" ]; then
+		major=$("$pg_config" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+		bindir=$("$pg_config" --bindir)
+		includedir=$("$pg_config" --includedir)
+		sharedir=$("$pg_config" --sharedir)
+		headers=$("$pg_config" --includedir-server)
+	else
+		major=$(release_major)
+		if [ -z "$major" ] && [ -n "$as_root" ]; then
+			echo "Asking for the release's version of PostgreSQL"
+			update
+			major=$(release_major)
+		fi
+		major=${major:-VERSION}
+		bindir=/usr/lib/postgresql/$major/bin
+		includedir=/usr/include/postgresql
+		sharedir=/usr/share/postgresql/$major
+		headers=
+	fi
+	need make command -v make
+	need gcc command -v gcc
+	need libc6-dev test -f /usr/include/stdio.h
+	# Debian's client package has PGXS too, without the server's headers.
+	need "postgresql-server-dev-$major" test -f "$headers/postgres.h"
+	need "postgresql-$major" test -x "$bindir/postgres"
+	need libpq-dev test -f "$includedir/libpq-fe.h"
+	need libcurl4-openssl-dev has_header curl/curl.h
+	need libssl-dev has_header openssl/evp.h
+	need perl command -v prove
+}
+
+case $kind in
+	matrix)
+		need debootstrap has_program debootstrap
+		need debian-archive-keyring test -f /usr/share/keyrings/debian-archive-keyring.gpg
+		need gpgv command -v gpgv
+		need mount command -v mount
+		;;
+	*) need_to_build ;;
+esac
+case $kind in
+	test)
+		need libipc-run-perl perl -MIPC::Run -e 1
+		need "postgresql-$major-pgtap" test -f "$sharedir/extension/pgtap.control"
+		need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
+		need openssl command -v openssl
+		need git command -v git
+		need python3-psycopg /usr/bin/python3 -c "import psycopg"
+		need pgbouncer has_program pgbouncer
+		;;
+	bench)
+		need nginx-light has_program nginx
+		need redis-server has_program redis-server
+		need gnuplot-nox command -v gnuplot
+		need valgrind command -v valgrind
+		;;
+	assertions)
+		need bzip2 command -v bzip2
+		need bison command -v bison
+		need flex command -v flex
+		;;
+esac
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
 	echo "Please install what these Debian packages hold:$missing" >&2
 	exit 1
-elif [ "$(id -u)" = 0 ]; then
-	as_root="env"
-elif sudo -n true 2>/dev/null; then
-	as_root="sudo -n env"
-else
+elif [ -z "$as_root" ]; then
 	echo "Please install, as root:" >&2
 	echo "  apt-get install --no-install-recommends$missing" >&2
 	exit 1
@@ -73,51 +164,35 @@ fi
 install_packages()
 {
 	# What is installed stays as it is: an upgrade would restart its servers.
-	$as_root DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
-		apt-get install -qq -y --no-install-recommends --no-upgrade "$@" \
-		>"$log" 2>&1 </dev/null || { cat "$log" >&2; exit 1; }
+	quietly $as_root DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+		apt-get install -q -y --no-install-recommends --no-upgrade "$@"
 }
 
 # The program alone: its service neither starts now nor with the machine.
 install_without_service() # PACKAGE SERVICE
 {
 	if [ ! -e "$policy" ]; then
-		no_start=1
+		policy_made=1
 		printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
 		$as_root chmod 755 "$policy"
 	fi
 	install_packages "$1"
-	$as_root update-rc.d "$2" disable >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+	quietly $as_root update-rc.d "$2" disable
 }
 
-log=$(mktemp)
-no_cluster_dir=/etc/postgresql-common/createcluster.d
-no_cluster=$no_cluster_dir/commerce-no-main-cluster.conf
-policy=/usr/sbin/policy-rc.d # what asks before a new service starts
-no_start= # 1: the policy is ours
-clean_up()
-{
-	rm -f "$log"
-	if [ -e "$no_cluster" ]; then
-		$as_root rm -f "$no_cluster"
-		$as_root rmdir "$no_cluster_dir" 2>/dev/null || :
-	fi
-	[ -z "$no_start" ] || $as_root rm -f "$policy"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-echo "Installing$missing"
-$as_root apt-get update -qq >"$log" 2>&1 </dev/null || { cat "$log" >&2; exit 1; }
-case " $missing " in *" postgresql-$major "*)
+echo "Installing these packages and what they need; this may take some minutes:"
+echo " $missing"
+update
+case " $missing " in *" postgresql-${major:-} "*)
 	# A new server package creates and starts a database "main", which nobody
 	# asked for here. Its switch is a file of postgresql-common.
 	install_packages postgresql-common
 	$as_root mkdir -p "$no_cluster_dir"
+	no_cluster_made=1
 	echo "create_main_cluster = false" | $as_root tee "$no_cluster" >/dev/null
 esac
 case " $missing " in *" pgbouncer "*) install_without_service pgbouncer pgbouncer ;; esac
 case " $missing " in *" nginx-light "*) install_without_service nginx-light nginx ;; esac
 case " $missing " in *" redis-server "*) install_without_service redis-server redis-server ;; esac
 install_packages $missing
+echo "Installed them"
