@@ -125,10 +125,17 @@ test: ## run all tests on a server of their own
 accept: ## take what a regression or isolation test prints as expected: T=NAME
 	@test/check.sh --accept $(T)
 
+test-assertions: ## run the regression tests on a server that checks its assertions
+	@test/assertions.sh
+
+test-matrix: ## run tests on other Debian releases, with their PostgreSQL
+	@test/matrix.sh
+
 bench: ## measure calls beside their peers
 	@test/bench/run.sh
 
 checkver: ## check that versions and names agree
 	@test/checkver.sh
 
-.PHONY: FORCE all install uninstall installcheck clean help dist demo test check accept bench checkver
+.PHONY: FORCE all install uninstall installcheck clean help dist demo test test-assertions \
+	test-matrix check accept bench checkver

@@ -34,10 +34,12 @@ trap 'exit 143' TERM HUP
 # line says how far it is. The output itself is shown only when it fails.
 watch()
 {
+	seconds=0
 	while sleep 10 >/dev/null 2>&1; do
-		doing=$(tail -n 1 "$log" | sed 's/.*\r//; s/ *(.*//
-			s/^Get:[0-9]* [^ ]* [^ ]* [^ ]* \([^ ]*\).*/Fetching \1/' | cut -c 1-60)
-		[ -z "$doing" ] || echo "  ... $doing"
+		seconds=$((seconds + 10))
+		doing=$(tail -n 1 "$log" | sed 's/.*\r//; s/ *[([].*//; s/^Get:[0-9]* [^ ]*/Fetching/' |
+			cut -c 1-60)
+		[ -z "$doing" ] || echo "  $seconds s: $doing"
 	done
 }
 quietly() # COMMAND...

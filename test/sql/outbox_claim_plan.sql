@@ -20,12 +20,12 @@ SELECT count(commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]'))
 FROM generate_series(1, 5000);
 SELECT FROM pg_stat_force_next_flush();
 BEGIN;
-SELECT count(*) FROM commerce.claim_events(2500);
+SELECT count(*) FROM commerce.claim_events(2500, '1 hour');
 SELECT relname, seq_scan FROM pg_stat_xact_user_tables
 WHERE schemaname = 'commerce' AND relname IN ('outbox', 'orders', 'order_items')
 ORDER BY relname;
 COMMIT;
-SELECT count(*) FROM commerce.claim_events(2500);
+SELECT count(*) FROM commerce.claim_events(2500, '1 hour');
 
 -- Where many events were, a session does not look at every claim. It must not
 -- for ever miss one that turns up there: here, one whose transaction took long.
