@@ -27,13 +27,15 @@ suite()
 
 # Passed and failed tests in the log, as reported by pg_regress, by TAP or by
 # prove, which lists the files that failed, some of them (Failed: 0) by
-# breaking off. A failure without any such line is one failed test.
+# breaking off; what failed in them it may have shown before. A failure without
+# any such line is one failed test.
 count_results() # STATUS
 {
 	awk -v status="$1" '
 		/^ok / || /^(test|    ).* \.\.\. ok/ { passed++ }
-		/^not ok / || /^(test|    ).* \.\.\. FAILED/ { failed++ }
+		/^not ok / || /^(test|    ).* \.\.\. FAILED/ { shown++ }
 		/^Files=/ {
+			by_prove = 1
 			sub(".*Tests=", "")
 			passed += $1 - failed_in_files
 			failed_in_files = 0
@@ -43,7 +45,11 @@ count_results() # STATUS
 			failed_in_files += $1
 			failed += $1 == 0 ? 1 : $1
 		}
-		END { print passed + 0, failed + (status != 0 && failed == 0) }' "$log"
+		END {
+			if (!by_prove)
+				failed = shown
+			print passed + 0, failed + (status != 0 && failed == 0)
+		}' "$log"
 }
 
 show_differences()
