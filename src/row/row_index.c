@@ -11,7 +11,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_index.h"
-#include "row/row_private.h"
+#include "row/row_work.h"
 
 /* Where these columns stand. */
 static void

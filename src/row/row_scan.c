@@ -1,6 +1,6 @@
 /*
  * row_scan.c
- *		Find and lock rows; row.c says by which rules.
+ *		Find and lock rows; row_work.c says by which rules.
  */
 #include "postgres.h"
 
@@ -12,7 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "row/row_private.h"
+#include "row/row_work.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 

@@ -1,6 +1,6 @@
 /*
  * row_write.c
- *		Insert, update and delete rows; row.c says by which rules.
+ *		Insert, update and delete rows; row_work.c says by which rules.
  */
 #include "postgres.h"
 
@@ -15,7 +15,7 @@
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
-#include "row/row_private.h"
+#include "row/row_work.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 

@@ -1,9 +1,9 @@
 /*
- * row_private.h
- *		What row.c, row_scan.c and row_write.c share.
+ * row_work.h
+ *		The work of one call: what the files of this floor share.
  */
-#ifndef COMMERCE_ROW_PRIVATE_H
-#define COMMERCE_ROW_PRIVATE_H
+#ifndef COMMERCE_ROW_WORK_H
+#define COMMERCE_ROW_WORK_H
 
 #include "base/compat.h"
 #include "row/row.h"
@@ -43,4 +43,4 @@ extern List *row_index_arbiters(const WorkTable *open, int column_count,
 /* Raise 40001. */
 pg_noreturn extern void row_serialization_failure(void);
 
-#endif							/* COMMERCE_ROW_PRIVATE_H */
+#endif							/* COMMERCE_ROW_WORK_H */

@@ -1,6 +1,6 @@
 /*
- * row.c
- *		Find, lock, update, insert one row of a commerce table.
+ * row_work.c
+ *		The work of one call: open and close what it needs.
  *
  * This is the executor-level interface that logical replication's apply
  * worker uses, without plans: indexes, CHECKs, generated columns and row
@@ -39,8 +39,8 @@
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "row/row_private.h"
 #include "row/row_target.h"
+#include "row/row_work.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
