@@ -4,7 +4,6 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use CommerceTest;
@@ -27,12 +26,21 @@ sub column { return map { $_->[0] } query(@_) }
 
 # ---- functions: the server itself reads the declarations ----
 
-my %declaration;
+my (%declaration, @misplaced);
 while ($reference =~ /^### (\w+)\n+```sql\n(.*?)^```\n/msg)
 {
-	is($declaration{$1}, undef, "$1 is declared once");
-	$declaration{$1} = $2;
+	my ($heading, @found) = ($1, split /^(?=\w+\()/m, $2);
+
+	push @misplaced, $heading if $found[0] !~ /^$heading\(/;
+	foreach my $found (@found)
+	{
+		my ($name) = $found =~ /^(\w+)/;
+
+		is($declaration{$name}, undef, "$name is declared once");
+		$declaration{$name} = $found;
+	}
 }
+is("@misplaced", '', 'each under its own name');
 my $declarations = join '', map { "CREATE FUNCTION documented.$declaration{$_}
 	LANGUAGE plpgsql AS 'BEGIN END';\n" } sort keys %declaration;
 $node->safe_psql('postgres', "CREATE SCHEMA documented;\n$declarations");
@@ -41,8 +49,6 @@ my $functions = "SELECT proname, pg_get_function_arguments(oid), pg_get_function
 	FROM pg_proc WHERE pronamespace = '%s'::regnamespace AND proname !~ '^verify_' ORDER BY proname";
 is_deeply([ query(sprintf $functions, 'documented') ], [ query(sprintf $functions, 'commerce') ],
 	'every function, with its arguments, their defaults, and its result');
-is_deeply([ grep { $declaration{$_} !~ /^$_\(/ } keys %declaration ], [],
-	'each under its own name');
 
 # ---- refusals: as the functions' comments list them ----
 
@@ -68,27 +74,27 @@ foreach my $row (query("SELECT proname, substring(obj_description(oid, 'pg_proc'
 }
 my %refusal = map { ($_->[0] => $_) } tables($reference, 'Refusals');
 is_deeply([ sort keys %refusal ], [ sort keys %raised ], 'the refusals that the functions raise');
-is(scalar(grep { $_->[1] !~ /^[a-z_]+$/ } values %refusal), 0, 'each has a name');
 
-# What the regression tests have seen in DETAIL.
-my %seen;
-foreach my $file (glob(root() . '/expected/*.out'))
+# As src/base/refusals.def has them. What is of a kind said or counted is not in DETAIL.
+my %defined;
+my $definitions = slurp_file(root() . '/src/base/refusals.def');
+while ($definitions =~ /^REFUSAL\d\(\w+, (\w+), "(SC\d+)",\s*"[^\n]*",(.*?)\)$/msg)
 {
-	my $output = slurp_file($file);
+	my ($name, $code, $pairs) = ($1, $2, $3);
+	my %kind = reverse $pairs =~ /\w+/g;
 
-	while ($output =~ /^.*\b(SC\d{3})\b.*?(\{".*\})[^{}]*$/mg)
-	{
-		my ($code, $detail) = ($1, $2);
-		my $object = eval { decode_json($detail) } // {};
-
-		$seen{$code}{$_} = 1 foreach keys %$object;
-	}
+	$defined{$code}{name} //= $name;
+	$defined{$code}{keys}{$_} = 1 foreach grep { $kind{$_} !~ /^(said|counted)$/ } keys %kind;
 }
+is_deeply([ sort keys %refusal ], [ sort keys %defined ], 'the refusals that are defined');
 my ($table) = $reference =~ /^## Refusals\n(.*?)^## /ms;
 foreach my $code (sort keys %refusal)
 {
 	my ($detail) = $table =~ /^\| $code \|.*\|([^|]*)\|$/m;
-	is_deeply([ sort $detail =~ /`(\w+)`/g ], [ sort keys %{ $seen{$code} } ], "$code: the keys of DETAIL");
+
+	is($refusal{$code}[1], $defined{$code}{name}, "$code: its name");
+	is_deeply([ sort $detail =~ /`(\w+)`/g ], [ sort keys %{ $defined{$code}{keys} } ],
+		"$code: the keys of DETAIL");
 }
 
 # ---- levels ----

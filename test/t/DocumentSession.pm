@@ -101,7 +101,8 @@ sub sh
 	return $answer;
 }
 
-# What a program prints; one that goes on for ever is stopped once that is all it should.
+# What a program prints; one that would go on for ever is stopped once that is all it
+# should.
 sub python
 {
 	my ($self, $program, $expected) = @_;
@@ -115,7 +116,7 @@ sub python
 	while (defined(my $line = readline $running->{out}))
 	{
 		$answer .= $line;
-		kill 'TERM', $running->{pid} if $answer eq $expected;
+		kill 'TERM', $running->{pid} if $program =~ /while True:/ && $answer eq $expected;
 	}
 	alarm 0;
 	end($running);
