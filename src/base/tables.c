@@ -12,7 +12,8 @@
  * of the relations empties it, so DROP and CREATE EXTENSION, ALTER TABLE and
  * a restore in the same session are all seen. ALTER EXTENSION UPDATE may add
  * only what is new: so, while something is missing, any relation's invalidation
- * empties the cache, and so does any enum type's.
+ * empties the cache. So does, at any time, a change of any enum type, which is
+ * rare and does not say which one: also when a label that was found is undone.
  */
 #include "postgres.h"
 
@@ -167,8 +168,7 @@ relation_changed(Datum arg, Oid relid)
 static void
 label_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	if (found.is_incomplete)
-		forget_found();
+	forget_found();
 }
 
 /* ---- looking up ---- */
