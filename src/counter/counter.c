@@ -15,7 +15,7 @@
  *   look again.
  * - Who had to wait splits the slot it then takes from: half of the rest goes to
  *   a child. Slot s at level L has the child s + 2^L and becomes level L + 1, so
- *   that only who has locked the parent can make it. Thus contention itself
+ *   that only the one that locked the parent can make it. Thus contention itself
  *   widens the counter, up to commerce.max_slots, and backends with different
  *   numbers mod 2^L stop meeting.
  * - Who takes the last of a slot deletes it, unless it is slot 0.
@@ -27,10 +27,10 @@
  * To give back what was taken: to one that is free.
  *
  * Waiting. A slot is locked only in the version that a snapshot showed to
- * suffice, or not at all; so no taker holds a slot in vain, and who waits for
- * one slot holds no other of this counter. Only who locks all of them holds some
- * and waits for others, and of these slot 0 lets in one at a time. Hence takers
- * of one counter never deadlock.
+ * suffice, or not at all; so no taker holds a slot in vain, and a taker that
+ * waits for one slot holds no other of this counter. Only one that locks all
+ * holds some and waits for others, and of these slot 0 lets in one at a time.
+ * Hence takers of one counter never deadlock.
  *
  * In REPEATABLE READ and above the snapshot is the transaction's: a slot that
  * changed since is 40001, and to tell that there is too little takes the locks
@@ -52,7 +52,7 @@
 #define MAX_LEVEL			30
 
 /*
- * Those who add more than ALL_SLOTS_QUANTITY, or to more than ALL_SLOTS_SUM,
+ * Calls that add more than ALL_SLOTS_QUANTITY, or to more than ALL_SLOTS_SUM,
  * lock all slots: or else several at once might pass 2^63-1 together.
  */
 #define ALL_SLOTS_QUANTITY	(INT64CONST(1) << 40)
@@ -281,7 +281,7 @@ hold_all(Work *work, TableId table, int64 id, CounterHold *hold,
 	return all.sum >= hold->quantity;
 }
 
-/* Wait for who holds that slot, without locking it unless they gave up. */
+/* Wait for the holder of that slot, without locking it unless they gave up. */
 static bool
 wait_for_slot(Work *work, TableId table, int64 id, int32 number,
 			  CounterHold *hold)
@@ -372,7 +372,7 @@ counter_hold_most(Work *work, TableId table, int64 id, int64 quantity,
 
 /*
  * Take from one slot, and split it if that had to be waited for. A slot that is
- * used up goes, so that who comes too late has few of them to read.
+ * used up goes, so that latecomers have few of them to read.
  */
 static void
 take_from_one(CounterHold *hold)

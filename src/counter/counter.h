@@ -52,7 +52,7 @@ extern bool counter_hold_looked(Work *work, TableId table, int64 id,
 extern void counter_take(CounterHold *hold);
 
 /*
- * The same for who may take less in the end. counter_hold_most locks all there
+ * The same for a caller that may take less in the end. counter_hold_most locks all there
  * is if that is less than quantity, and returns how much may be taken.
  */
 extern int64 counter_hold_most(Work *work, TableId table, int64 id,
@@ -68,7 +68,7 @@ extern bool counter_give(Work *work, TableId table, int64 id, int64 quantity);
 
 /*
  * The same for what was taken before: into one slot that nobody holds, so that
- * who takes from the others does not wait for us. Waits where all are held.
+ * takers from the others do not wait for us. Waits where all are held.
  */
 extern bool counter_give_back(Work *work, TableId table, int64 id,
 							  int64 quantity);

@@ -342,7 +342,7 @@ place_nth(Part *part, int i, int64 *order_id)
 	OrderKey   *key = order_keys_find(part->keys, requested);
 	LockedSource locked = {
 		.source = {
-			.work = part->work, .price = priced_before,
+			.work = part->work, .find_price = priced_before,
 			.look_at_stock = compare_stock,
 			.find_payment = find_locked_payment,
 			.find_coupon = find_locked_coupon

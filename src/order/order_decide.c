@@ -72,7 +72,9 @@ static void
 find_unlocked(OrderSource *source, const OrderRequest *request,
 			  OrderDecision *decision, Findings *findings)
 {
-	findings->price = source->price(source, request, &decision->pricing);
+	findings->price = source->find_price ?
+		source->find_price(source, request, &decision->pricing) :
+		pricing_lines(source->work, &request->items, &decision->pricing);
 	if (findings->price &&
 		findings->price->code != REFUSAL_SUBTOTAL_OUT_OF_RANGE)
 		return;

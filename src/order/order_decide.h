@@ -23,9 +23,12 @@ struct OrderSource
 	/* Asking for them locks and waits: so not before it has to be. */
 	bool		locks;
 
-	/* Look the prices up; refuses as pricing_lines() does. */
-	Refusal    *(*price) (OrderSource *source, const OrderRequest *request,
-						  Pricing *pricing);
+	/*
+	 * The prices that were looked up before, with pricing_lines()'s refusal.
+	 * NULL: they are looked up now.
+	 */
+	Refusal    *(*find_price) (OrderSource *source,
+							   const OrderRequest *request, Pricing *pricing);
 
 	/*
 	 * A first look at the stock, which locks nothing: INSUFFICIENT_STOCK, or

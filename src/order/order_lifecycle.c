@@ -31,7 +31,7 @@ order_lock(Work *work, int64 order_id, Row **order)
 	if (*order == NULL)
 		return refuse_order_not_found(order_id);
 
-	/* We may have waited for who changed its lines. */
+	/* We may have waited for somebody who changed its lines. */
 	row_refresh(work);
 	return NULL;
 }

@@ -24,12 +24,6 @@ typedef struct LockingSource
 	CounterHold *holds;			/* as items.by_option */
 } LockingSource;
 
-static Refusal *
-price_now(OrderSource *source, const OrderRequest *request, Pricing *pricing)
-{
-	return pricing_lines(source->work, &request->items, pricing);
-}
-
 /*
  * In REPEATABLE READ and above only locks tell what has changed since the
  * snapshot: so nobody is refused for what it shows.
@@ -120,9 +114,9 @@ make_order(Work *work, const OrderRequest *request, text *key, Row **order)
 {
 	LockingSource locking = {
 		.source = {
-			.work = work, .locks = true, .price = price_now,
-			.look_at_stock = look_at_slots, .find_payment = lock_payment,
-			.find_coupon = lock_coupon, .hold_stock = hold_slots
+			.work = work, .locks = true, .look_at_stock = look_at_slots,
+			.find_payment = lock_payment, .find_coupon = lock_coupon,
+			.hold_stock = hold_slots
 		}
 	};
 	OrderDecision decision = {0};

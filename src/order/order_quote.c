@@ -17,13 +17,6 @@
 #include "shop/pricing.h"
 #include "utils/tuplestore.h"
 
-static Refusal *
-price_as_seen(OrderSource *source, const OrderRequest *request,
-			  Pricing *pricing)
-{
-	return pricing_lines(source->work, &request->items, pricing);
-}
-
 static Row *
 see_coupon(OrderSource *source, int64 coupon_id)
 {
@@ -69,9 +62,7 @@ commerce_quote_order(PG_FUNCTION_ARGS)
 	OrderRequest request = {0};
 	OrderDecision decision = {0};
 	Work		work;
-	OrderSource source = {
-		.work = &work, .price = price_as_seen, .find_coupon = see_coupon
-	};
+	OrderSource source = {.work = &work, .find_coupon = see_coupon};
 
 	entry_check(fcinfo, &quote_order_entry);
 	order_request_read(fcinfo, &request);

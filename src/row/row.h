@@ -110,7 +110,7 @@ extern RowScan *row_scan_begin(Work *work, TableId table, int prefix_count,
 extern Row *row_scan_next(RowScan *scan);
 
 /*
- * For who keeps few of many rows: the next one until another is read, unless
+ * For a caller that keeps few of many rows: the next one until another is read, unless
  * it is kept.
  */
 extern Row *row_scan_read(RowScan *scan);
@@ -129,7 +129,7 @@ extern void row_insert(Row *row);
 
 /*
  * From now on row_insert() only takes down the rows of this table, and row_end()
- * inserts them together: for who inserts many and reads none of them before.
+ * inserts them together: for a caller that inserts many and reads none before.
  */
 extern void row_queue_inserts(Work *work, TableId table);
 

@@ -3,7 +3,7 @@
  *		Once only.
  *
  * A key is a row under (user, function, key), inserted by the transaction
- * that does the work: who comes second waits on the unique index for the
+ * that does the work: whoever comes second waits on the unique index for the
  * first to end, then either finds the row and returns its object, or, the
  * first having failed, does the work itself. A refused call is rolled back
  * and so stores nothing.
@@ -11,7 +11,7 @@
  * Lock order: the key comes first of all. Only charge_balance and use_balance
  * claim theirs right after locking the balance, because the entry's number is
  * not known before; as the key's scope holds the user and the function, all
- * who want to use the key hold that lock, and none of them waits for it.
+ * that want to use the key hold that lock, and none of them waits for it.
  */
 #include "postgres.h"
 

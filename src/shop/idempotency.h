@@ -30,7 +30,7 @@ extern Refusal *idempotency_claim(Work *work, const Idempotency *scope,
 								  int64 *object_id, bool *replay);
 
 /*
- * The parts of it, for who claims keys long before it knows what will come of
+ * The parts of it, for a caller that claims keys long before it knows what will come of
  * them. Reserve the key for these arguments and this object: false if it was
  * used, *digest and *object_id then become what for. A reserved key that is
  * used for other arguments gets their digest; one that is not used is
@@ -44,7 +44,7 @@ extern void idempotency_set_digest(Work *work, const Idempotency *scope,
 								   bytea *digest);
 extern void idempotency_forget(Work *work, const Idempotency *scope);
 
-/* IDEMPOTENCY_KEY_CONFLICT, for who found that the arguments were others. */
+/* IDEMPOTENCY_KEY_CONFLICT, for a caller that found other arguments. */
 extern Refusal *idempotency_conflict(const Idempotency *scope);
 
 #endif							/* COMMERCE_IDEMPOTENCY_H */

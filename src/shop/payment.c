@@ -41,7 +41,7 @@ payment_lock_payer(Row *order, int64 amount, Payment *payment)
 	if (payment->account == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("balance account of user " INT64_FORMAT " is missing",
+				 errmsg("the account that paid for user " INT64_FORMAT " is missing",
 						payment->user_id)));
 	return payment->way->check_give_back(payment->account, amount);
 }
