@@ -52,8 +52,8 @@ extern bool counter_hold_looked(Work *work, TableId table, int64 id,
 extern void counter_take(CounterHold *hold);
 
 /*
- * The same for a caller that may take less in the end. counter_hold_most locks all there
- * is if that is less than quantity, and returns how much may be taken.
+ * The same for a caller that may take less in the end. counter_hold_most locks
+ * all there is if that is less than quantity, and returns how much may be taken.
  */
 extern int64 counter_hold_most(Work *work, TableId table, int64 id,
 							   int64 quantity, CounterHold *hold);

@@ -2,9 +2,9 @@
  * order_expire.c
  *		Closing a batch of orders that were not paid in time.
  *
- * An expiry takes the orders that nobody holds, and waits for no other: whoever pays
- * or cancels one right now is first, and what they leave pending is for the
- * next expiry. Then it takes the coupons of all these orders, ascending, then
+ * An expiry takes the orders that nobody holds, and waits for no other:
+ * whoever pays or cancels one right now is first, and what they leave pending
+ * is for the next expiry. Then it takes the coupons of all these orders, ascending, then
  * their stock, option by option, ascending, each only once. That is the lock
  * order of order_lifecycle.c, for the whole batch as for one order.
  *

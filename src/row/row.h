@@ -110,8 +110,8 @@ extern RowScan *row_scan_begin(Work *work, TableId table, int prefix_count,
 extern Row *row_scan_next(RowScan *scan);
 
 /*
- * For a caller that keeps few of many rows: the next one until another is read, unless
- * it is kept.
+ * For a caller that keeps few of many rows: the next one until another is
+ * read, unless it is kept.
  */
 extern Row *row_scan_read(RowScan *scan);
 extern Row *row_scan_keep(RowScan *scan);

@@ -30,9 +30,9 @@ extern Refusal *idempotency_claim(Work *work, const Idempotency *scope,
 								  int64 *object_id, bool *replay);
 
 /*
- * The parts of it, for a caller that claims keys long before it knows what will come of
- * them. Reserve the key for these arguments and this object: false if it was
- * used, *digest and *object_id then become what for. A reserved key that is
+ * The parts of it, for a caller that claims keys long before it knows what will
+ * come of them. Reserve the key for these arguments and this object: false if
+ * it was used, *digest and *object_id then become what for. A reserved key that is
  * used for other arguments gets their digest; one that is not used is
  * forgotten.
  */
