@@ -131,6 +131,14 @@ test-assertions: ## run the regression tests on a server that checks its asserti
 test-matrix: ## run tests on other Debian releases, with their PostgreSQL
 	@test/matrix.sh
 
+indent: ## lay the C files out; CHECK=1 only says what would change
+	@test/packages.sh indent
+	@test/indent.pl $(if $(CHECK),--check)
+
+typedefs: ## renew the lists of types that indent needs
+	@test/packages.sh
+	@test/typedefs.sh
+
 bench: ## measure calls beside their peers
 	@test/bench/run.sh
 
@@ -138,4 +146,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist demo test test-assertions \
-	test-matrix check accept bench checkver
+	test-matrix check accept indent typedefs bench checkver

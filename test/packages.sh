@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing:
 #
-#   packages.sh [test | bench | assertions | matrix]
+#   packages.sh [test | bench | assertions | matrix | indent]
 #
 # With all of them there it does nothing and needs no network. It looks for the
 # files themselves, so that a PostgreSQL from elsewhere (PG_CONFIG) counts too.
@@ -128,6 +128,7 @@ case $kind in
 		need gpgv command -v gpgv
 		need mount command -v mount
 		;;
+	indent) need pg-bsd-indent command -v pg_bsd_indent ;; # in Debian 12, not in 13
 	*) need_to_build ;;
 esac
 case $kind in
