@@ -100,8 +100,8 @@ sub mended
 	# A function's type gets one space before its asterisk.
 	$text =~ s/^([A-Za-z_][\w ]*?)[ \t]+(\*+)$/$1 $2/mg;
 
-	# A comma and the name of a member are two words.
-	$text =~ s/($not_code)|,\.(?=[A-Za-z_])/defined $1 ? $1 : ', .'/gex;
+	# A comma and the name of a member, or dots, are two words.
+	$text =~ s/($not_code)|,\.(?=[A-Za-z_.])/defined $1 ? $1 : ', .'/gex;
 
 	return with_continued_initialisers($text);
 }

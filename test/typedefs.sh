@@ -28,11 +28,13 @@ write_list() # FOLDER EXPRESSION...
 	shift
 	types $(find "$folder" -name '*.o' "$@") >types
 	words $(find "$folder" -name '*.[ch]' "$@") >words
-	{ comm -12 types words; echo bool; } | sort -u >"$sources/$folder/typedefs.list"
+	{ comm -12 types words; echo bool; } | sort -u >list
+	[ "$(wc -l <list)" -gt 3 ] || { echo "$folder: no types found" >&2; exit 1; }
+	cp list "$sources/$folder/typedefs.list"
 }
 
 export LC_ALL=C
-tar -cf - --exclude-vcs --exclude='*.o' --exclude='*.d' . | tar -xf - -C "$scratch"
+tar -cf - --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.d' . | tar -xf - -C "$scratch"
 cd "$scratch"
 unset MAKEFLAGS MFLAGS MAKELEVEL
 debug='-g -O0 -fno-eliminate-unused-debug-types'

@@ -108,10 +108,12 @@ TimestampTz
 args_add_interval(TimestampTz start, Interval *interval)
 {
 	Interval	finite = {.month = FINITE_YEARS * MONTHS_PER_YEAR};
+	Datum		end;
 
 	if (compare_intervals(interval, &finite) > 0)
 		return DT_NOEND;
-	return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-												   TimestampTzGetDatum(start),
-												   IntervalPGetDatum(interval)));
+	end = DirectFunctionCall2(timestamptz_pl_interval,
+							  TimestampTzGetDatum(start),
+							  IntervalPGetDatum(interval));
+	return DatumGetTimestampTz(end);
 }

@@ -138,7 +138,8 @@ compat_index_insert_cleanup(Relation index, IndexInfo *info)
 
 /* 18 added virtual generated columns */
 #if PG_VERSION_NUM >= 180000
-#define compat_has_virtual_columns(constraints) (constraints)->has_generated_virtual
+#define compat_has_virtual_columns(constraints) \
+	(constraints)->has_generated_virtual
 #else
 #define compat_has_virtual_columns(constraints) false
 #endif

@@ -17,6 +17,12 @@ json_get(JsonbContainer *object, const char *key, JsonbValue *value)
 	return getKeyJsonValueFromContainer(object, key, strlen(key), value);
 }
 
+static Datum
+numeric_datum(int64 number)
+{
+	return NumericGetDatum(int64_to_numeric(number));
+}
+
 bool
 json_whole_number(const JsonbValue *number, int64 minimum, int64 maximum,
 				  int64 *result)
@@ -28,15 +34,15 @@ json_whole_number(const JsonbValue *number, int64 minimum, int64 maximum,
 
 	value = NumericGetDatum(number->val.numeric);
 	if (DatumGetBool(DirectFunctionCall2(numeric_lt, value,
-										 NumericGetDatum(int64_to_numeric(minimum)))) ||
+										 numeric_datum(minimum))) ||
 		DatumGetBool(DirectFunctionCall2(numeric_gt, value,
-										 NumericGetDatum(int64_to_numeric(maximum)))))
+										 numeric_datum(maximum))))
 		return false;
 
 	/* In range, so this rounds rather than raises. */
 	*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, value));
 	return DatumGetBool(DirectFunctionCall2(numeric_eq, value,
-											NumericGetDatum(int64_to_numeric(*result))));
+											numeric_datum(*result)));
 }
 
 static void
@@ -82,8 +88,9 @@ json_push_number(JsonbParseState **state, int64 number)
 void
 json_push_uint64(JsonbParseState **state, uint64 number)
 {
+	char	   *digits = psprintf(UINT64_FORMAT, number);
 	Datum		numeric = DirectFunctionCall3(numeric_in,
-											  CStringGetDatum(psprintf(UINT64_FORMAT, number)),
+											  CStringGetDatum(digits),
 											  ObjectIdGetDatum(InvalidOid),
 											  Int32GetDatum(-1));
 

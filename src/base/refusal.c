@@ -45,7 +45,8 @@ static const RefusalDef refusal_defs[REFUSAL_COUNT] = {
 #define REFUSAL3(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3) \
 	{sqlstate, message, {{KIND_##k1, #v1}, {KIND_##k2, #v2}, \
 						 {KIND_##k3, #v3}}},
-#define REFUSAL4(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3, k4, v4) \
+#define REFUSAL4(code, name, sqlstate, message, \
+				 k1, v1, k2, v2, k3, v3, k4, v4) \
 	{sqlstate, message, {{KIND_##k1, #v1}, {KIND_##k2, #v2}, \
 						 {KIND_##k3, #v3}, {KIND_##k4, #v4}}},
 #include "base/refusals.def"
@@ -98,7 +99,8 @@ refuse_##name(RefusalValue_##k1 v1, RefusalValue_##k2 v2, \
 	return new_refusal(REFUSAL_##code, k1##_datum(v1), k2##_datum(v2), \
 					   k3##_datum(v3), 0); \
 }
-#define REFUSAL4(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3, k4, v4) \
+#define REFUSAL4(code, name, sqlstate, message, \
+				 k1, v1, k2, v2, k3, v3, k4, v4) \
 Refusal * \
 refuse_##name(RefusalValue_##k1 v1, RefusalValue_##k2 v2, \
 			  RefusalValue_##k3 v3, RefusalValue_##k4 v4) \
@@ -144,6 +146,12 @@ instant_text(Datum value)
 	return buffer;
 }
 
+static const RefusalOptions *
+options_of(Datum value)
+{
+	return (const RefusalOptions *) DatumGetPointer(value);
+}
+
 static void
 append_value(StringInfo message, ValueKind kind, Datum value)
 {
@@ -163,7 +171,7 @@ append_value(StringInfo message, ValueKind kind, Datum value)
 			break;
 		case KIND_options:
 			appendStringInfo(message, INT64_FORMAT,
-							 ((const RefusalOptions *) DatumGetPointer(value))->options[0].option_id);
+							 options_of(value)->options[0].option_id);
 			break;
 		case KIND_none:
 			break;
@@ -245,7 +253,7 @@ push_value(JsonbParseState **state, ValueKind kind, const char *key,
 			json_push_text(state, instant_text(value));
 			break;
 		case KIND_options:
-			push_options(state, (const RefusalOptions *) DatumGetPointer(value));
+			push_options(state, options_of(value));
 			break;
 		case KIND_said:
 		case KIND_counted:

@@ -73,7 +73,8 @@ typedef int64 RefusalValue_counted;
 	extern Refusal *refuse_##name(RefusalValue_##k1 v1, \
 								  RefusalValue_##k2 v2, \
 								  RefusalValue_##k3 v3);
-#define REFUSAL4(code, name, sqlstate, message, k1, v1, k2, v2, k3, v3, k4, v4) \
+#define REFUSAL4(code, name, sqlstate, message, \
+				 k1, v1, k2, v2, k3, v3, k4, v4) \
 	extern Refusal *refuse_##name(RefusalValue_##k1 v1, \
 								  RefusalValue_##k2 v2, \
 								  RefusalValue_##k3 v3, \

@@ -225,7 +225,7 @@ find_version(void)
 	{
 		bool		isnull;
 		Datum		value = heap_getattr(tuple, Anum_pg_extension_extversion,
-										RelationGetDescr(extensions), &isnull);
+										 RelationGetDescr(extensions), &isnull);
 
 		if (!isnull)
 			version = read_version(TextDatumGetCString(value));
@@ -471,8 +471,9 @@ sequence_pass(SequenceId sequence, int64 id)
 	Oid			relid = sequence_oid(sequence);
 	Oid			user_id;
 	int			security_context;
-	LOCAL_FCINFO(fcinfo, 1);
 	int64		last;
+
+	LOCAL_FCINFO(fcinfo, 1);
 
 	/* An id this large would leave nothing to generate. */
 	if (id > PG_INT64_MAX / 2)

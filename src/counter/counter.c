@@ -13,12 +13,12 @@
  *   total. Less than n: short, told without a lock. Otherwise try every slot
  *   that has n. If somebody holds each of those, wait for one to be let go, and
  *   look again.
- * - Who had to wait splits the slot it then takes from: half of the rest goes to
- *   a child. Slot s at level L has the child s + 2^L and becomes level L + 1, so
- *   that only the one that locked the parent can make it. Thus contention itself
- *   widens the counter, up to commerce.max_slots, and backends with different
- *   numbers mod 2^L stop meeting.
- * - Who takes the last of a slot deletes it, unless it is slot 0.
+ * - A taker that had to wait splits the slot it then takes from: half of the
+ *   rest goes to a child. Slot s at level L has the child s + 2^L and becomes
+ *   level L + 1, so that only the one that locked the parent can make it. Thus
+ *   contention itself widens the counter, up to commerce.max_slots, and
+ *   backends with different numbers mod 2^L stop meeting.
+ * - A taker that empties a slot deletes it, unless it is slot 0.
  * - If no slot has n, but all together do: lock all of them, ascending, until a
  *   snapshot taken after the last lock shows no other one, and merge them into
  *   slot 0.
@@ -165,8 +165,8 @@ counter_available(Work *work, TableId table, int64 id)
 
 /*
  * This backend's slot. Slot 0 tells how many there may be: 2^level, if all
- * were split as often; where one was not, its parent stands in. With slot 0 used
- * up most are, and to look for a parent is not worth it.
+ * were split as often; where one was not, its parent stands in. With slot 0
+ * used up most are, and to look for a parent is not worth it.
  */
 static Row *
 find_own_slot(Work *work, TableId table, int64 id)
@@ -213,7 +213,8 @@ hold_free_slot(const Slots *fit, CounterHold *hold, int32 *busy)
 
 	for (int i = 0; i < fit->count; i++)
 	{
-		Row		   *slot = fit->slots[(i + compat_my_proc_number()) % fit->count];
+		int			nth = (i + compat_my_proc_number()) % fit->count;
+		Row		   *slot = fit->slots[nth];
 		int32		number = row_int32(slot, SLOTS_SLOT);
 		bool		is_busy;
 
@@ -384,7 +385,8 @@ take_from_one(CounterHold *hold)
 	int64		half = rest / 2;
 
 	/* A half that is too small for another one like us would help nobody. */
-	if (hold->waited && level >= 0 && level < MAX_LEVEL && half >= hold->quantity &&
+	if (hold->waited && level >= 0 && level < MAX_LEVEL &&
+		half >= hold->quantity &&
 		number + (1 << level) < counter_max_slots)
 	{
 		level++;

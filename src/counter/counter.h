@@ -53,7 +53,8 @@ extern void counter_take(CounterHold *hold);
 
 /*
  * The same for a caller that may take less in the end. counter_hold_most locks
- * all there is if that is less than quantity, and returns how much may be taken.
+ * all there is if that is less than quantity, and returns how much may be
+ * taken.
  */
 extern int64 counter_hold_most(Work *work, TableId table, int64 id,
 							   int64 quantity, CounterHold *hold);

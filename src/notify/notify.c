@@ -214,7 +214,8 @@ attach_shared_memory(void)
 	if (previous_startup_hook)
 		previous_startup_hook();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	notifiers = ShmemInitStruct("commerce notifiers", sizeof(Notifiers), &found);
+	notifiers = ShmemInitStruct("commerce notifiers", sizeof(Notifiers),
+								&found);
 	if (!found)
 	{
 		notifiers->lock = &GetNamedLWLockTranche("commerce_notifiers")->lock;

@@ -5,7 +5,9 @@
  * The requests are taken in array order and each sees what the earlier ones
  * did. Refusals are values, so that none of them needs a subtransaction.
  *
- * The decision is place_order's own. Locks: all that the batch may need is locked before the first request is
+ * The decision is place_order's own.
+ *
+ * Locks. All that the batch may need is locked before the first request is
  * looked at, in the order that holds everywhere: keys, balances, coupons,
  * stock, each ascending. So batches never deadlock, whatever the order of their
  * requests. An option with less than the whole batch wants has all its slots
@@ -407,7 +409,9 @@ static void
 return_row(ReturnSetInfo *result, int request_no, int64 order_id,
 		   Refusal *refusal)
 {
-	Datum		values[5] = {Int32GetDatum(request_no), Int64GetDatum(order_id)};
+	Datum		values[5] = {
+		Int32GetDatum(request_no), Int64GetDatum(order_id)
+	};
 	bool		nulls[5] = {false, false, true, true, true};
 
 	if (refusal)

@@ -100,8 +100,8 @@ order_decide(OrderSource *source, const OrderRequest *request,
 	Findings	findings = {0};
 
 	/*
-	 * What is gone is refused without a lock: of most calls in a rush, nothing
-	 * is written, not even that there was a transaction.
+	 * What is gone is refused without a lock: of most calls in a rush,
+	 * nothing is written, not even that there was a transaction.
 	 */
 	find_unlocked(source, request, decision, &findings);
 	if (source->find_payment &&
@@ -113,7 +113,8 @@ order_decide(OrderSource *source, const OrderRequest *request,
 
 	find_terms(source, request, decision, &findings);
 	if (source->hold_stock)
-		findings.stock = source->hold_stock(source, &request->items,
-											findings.coupon || findings.payment);
+		findings.stock =
+			source->hold_stock(source, &request->items,
+							   findings.coupon || findings.payment);
 	return rank_refusals(&findings);
 }

@@ -32,8 +32,9 @@ struct OrderSource
 
 	/*
 	 * A first look at the stock, which locks nothing: INSUFFICIENT_STOCK, or
-	 * NULL, which proves nothing. is_refused: the order is refused anyway, and
-	 * it only matters what ranks before that. NULL: this source sells nothing.
+	 * NULL, which proves nothing. is_refused: the order is refused anyway,
+	 * and it only matters what ranks before that. NULL: this source sells
+	 * nothing.
 	 */
 	Refusal    *(*look_at_stock) (OrderSource *source,
 								  const OrderItems *items, bool is_refused);

@@ -4,9 +4,10 @@
  *
  * An expiry takes the orders that nobody holds, and waits for no other:
  * whoever pays or cancels one right now is first, and what they leave pending
- * is for the next expiry. Then it takes the coupons of all these orders, ascending, then
- * their stock, option by option, ascending, each only once. That is the lock
- * order of order_lifecycle.c, for the whole batch as for one order.
+ * is for the next expiry. Then it takes the coupons of all these orders,
+ * ascending, then their stock, option by option, ascending, each only once.
+ * That is the lock order of order_lifecycle.c, for the whole batch as for one
+ * order.
  *
  * A Work keeps its rows to its end, so each step begins a new one now and then.
  */
@@ -78,7 +79,7 @@ collect_units(Expiry *expiry, Row *line)
 	{
 		expiry->unit_room *= 2;
 		expiry->units = repalloc(expiry->units,
-								expiry->unit_room * sizeof(StockUnits));
+								 expiry->unit_room * sizeof(StockUnits));
 	}
 	units = &expiry->units[expiry->unit_count++];
 	units->option_id = row_int64(line, ORDER_ITEMS_OPTION_ID);

@@ -42,10 +42,11 @@ compare_scopes(const void *a, const void *b)
 static int
 compare_keys(const void *a, const void *b)
 {
+	const OrderKey *x = a;
+	const OrderKey *y = b;
 	int			order = compare_scopes(a, b);
 
-	return order != 0 ? order :
-		((const OrderKey *) a)->first_request - ((const OrderKey *) b)->first_request;
+	return order != 0 ? order : x->first_request - y->first_request;
 }
 
 static Idempotency
@@ -131,7 +132,7 @@ order_keys_lock(const RequestedOrder *requests, int count)
 		if (i % KEYS_AT_ONCE == 0)
 			row_begin_write(&work, "place_orders()");
 		reserve_key(&work, &keys.keys[i],
-				&requests[keys.keys[i].first_request].order);
+					&requests[keys.keys[i].first_request].order);
 		if (i % KEYS_AT_ONCE == KEYS_AT_ONCE - 1 || i == keys.count - 1)
 			row_end(&work);
 	}

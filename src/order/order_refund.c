@@ -295,7 +295,8 @@ commerce_refund_order(PG_FUNCTION_ARGS)
 	key = args_idempotency_key(fcinfo, 2);
 
 	row_begin_write(&work, "refund_order()");
-	refusal_check(refund_locked(&work, PG_GETARG_INT64(0), &items, key, &refunded));
+	refusal_check(refund_locked(&work, PG_GETARG_INT64(0), &items, key,
+								&refunded));
 	result = row_datum(refunded);
 	row_end(&work);
 	return result;

@@ -24,7 +24,8 @@ invalid_element(int element, const char *must)
 
 /* A key's value, or NULL where it is not there; counts the keys found. */
 static JsonbValue *
-count_key(JsonbContainer *object, const char *key, JsonbValue *value, int *found)
+count_key(JsonbContainer *object, const char *key, JsonbValue *value,
+		  int *found)
 {
 	JsonbValue *result = json_get(object, key, value);
 
@@ -88,8 +89,10 @@ read_items(JsonbValue *value, OrderItems *items)
 	MemoryContextSwitchTo(caller);
 	if (refusal)
 		return refusal;
-	items->by_line = copy_array(items->by_line, items->count * sizeof(OrderItem));
-	items->by_option = copy_array(items->by_option, items->count * sizeof(int));
+	items->by_line = copy_array(items->by_line,
+								items->count * sizeof(OrderItem));
+	items->by_option = copy_array(items->by_option,
+								  items->count * sizeof(int));
 	MemoryContextDelete(scratch);
 	return NULL;
 }
@@ -104,14 +107,16 @@ parse_request(JsonbContainer *array, int element, RequestedOrder *requested)
 	bool		has_user;
 	int			found = 0;
 
-	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+	if (value->type != jbvBinary ||
+		!JsonContainerIsObject(value->val.binary.data))
 		invalid_element(element, "be an object");
 	object = value->val.binary.data;
 
 	has_user = read_int64(count_key(object, "user_id", &buffer, &found),
 						  element, "user_id", &order->user_id);
-	order->has_coupon = read_int64(count_key(object, "coupon_id", &buffer, &found),
-								   element, "coupon_id", &order->coupon_id);
+	order->has_coupon =
+		read_int64(count_key(object, "coupon_id", &buffer, &found),
+				   element, "coupon_id", &order->coupon_id);
 	requested->idempotency_key =
 		read_text(count_key(object, "idempotency_key", &buffer, &found),
 				  element, "idempotency_key");

@@ -72,12 +72,15 @@ event_remove(EventList *list, Event *event)
 void
 event_free_first(EventList *list, int count)
 {
+	Event	   *event = list->first;
+
 	while (count-- > 0)
 	{
-		Event	   *event = list->first;
+		Event	   *next = event->next;
 
 		event_remove(list, event);
 		event_free(event);
+		event = next;
 	}
 }
 

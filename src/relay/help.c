@@ -7,6 +7,7 @@
  */
 #include "help.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,9 +85,10 @@ static void
 print_option(const Option *option)
 {
 	const char *line = option->help;
+	bool		has_value = option->value_name != NULL;
 	int			column = printf("  --%s%s%s", option->name,
-								option->value_name != NULL ? " " : "",
-								option->value_name != NULL ? option->value_name : "");
+								has_value ? " " : "",
+								has_value ? option->value_name : "");
 
 	if (column >= HELP_COLUMN)
 	{
@@ -100,11 +102,14 @@ print_option(const Option *option)
 	}
 	column += printf("%*s%s", HELP_COLUMN - column, "", line);
 	if (option->usual != NULL)
-		printf("%*s%s", column < USUAL_COLUMN - 1 ? USUAL_COLUMN - column : 2, "",
+	{
+		printf("%*s%s",
+			   column < USUAL_COLUMN - 1 ? USUAL_COLUMN - column : 2, "",
 			   option->usual);
-	if (option->minimum != NULL)
-		printf("%*s(%s to %s)", 5 - (int) strlen(option->usual), "",
-			   option->minimum, option->maximum);
+		if (option->minimum != NULL)
+			printf("%*s(%s to %s)", 5 - (int) strlen(option->usual), "",
+				   option->minimum, option->maximum);
+	}
 	putchar('\n');
 }
 

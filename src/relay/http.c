@@ -137,11 +137,11 @@ set_up_slot(const Http *http, Slot *slot)
 Http *
 http_new(CURLM *multi, const Options *options, const Secrets *secrets)
 {
-	Http	   *http = memory_new(sizeof(Http));
 	/* No value: libcurl is not to ask for leave before a long body. */
 	static const char *const common[] = {
 		"Content-Type: application/json", "Expect:"
 	};
+	Http	   *http = memory_new(sizeof(Http));
 
 	http->multi = multi;
 	http->options = options;

@@ -45,7 +45,7 @@ static void
 catch_signals(void)
 {
 	static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal,.sa_flags = SA_RESTART};
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	if (pipe(signal_pipe) != 0)
 		memory_check(NULL);
@@ -66,7 +66,7 @@ read_options(Options *options, int argc, char **argv)
 {
 	bool		config_is_private = true;
 
-	*options = (Options) {0};
+	memset(options, 0, sizeof(*options));
 	option_set_usual(options);
 	arguments_read(options, argc, argv);
 	if (options->config != NULL)

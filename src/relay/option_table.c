@@ -15,7 +15,7 @@
 #include "options.h"
 
 #define AT(field)	offsetof(Options, field)
-
+/* INDENT OFF */
 const Option option_table[] = {
 	{"conninfo", OPTION_TEXT, AT(conninfo), "CONNINFO", NULL, NULL, NULL,
 		"the database, e.g. \"host=/run/postgresql dbname=shop\"; its\n"
@@ -55,6 +55,7 @@ const Option option_table[] = {
 		"show the version, and exit"},
 	{NULL}
 };
+/* INDENT ON */
 
 #define ROWS	((int) (sizeof(option_table) / sizeof(option_table[0])) - 1)
 

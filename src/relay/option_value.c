@@ -94,7 +94,8 @@ static void
 put_value(Options *options, const Option *option, const char *value,
 		  const char *origin)
 {
-	char	   *field = (char *) options + option->offset;
+	void	   *field = (char *) options + option->offset;
+	const char **secret_files = field;
 
 	switch (option->kind)
 	{
@@ -120,7 +121,7 @@ put_value(Options *options, const Option *option, const char *value,
 			if (options->secret_file_count == SECRETS_MAX)
 				program_refuse("%s: there are at most %d secret files",
 							   origin, SECRETS_MAX);
-			((const char **) field)[options->secret_file_count++] = value;
+			secret_files[options->secret_file_count++] = value;
 			break;
 		case OPTION_HELP:
 		case OPTION_VERSION:

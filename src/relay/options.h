@@ -37,7 +37,7 @@ typedef struct Options
 	int64_t		lease_us;
 	int64_t		timeout_us;
 	int64_t		poll_interval_us;
-	int64_t		status_interval_us;		/* 0: never */
+	int64_t		status_interval_us; /* 0: never */
 	bool		once;
 	bool		to_stdout;
 	uint32_t	given[OPTION_SOURCES];	/* a bit for each row of the table */

@@ -29,11 +29,13 @@
 void
 record_init(Record *record, Database *database, int ack_full)
 {
-	*record = (Record) {
+	Record		fresh = {
 		.database = database,
 		.ack_full = ack_full,
 		.acks_max = INT_MAX
 	};
+
+	*record = fresh;
 }
 
 void

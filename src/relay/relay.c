@@ -70,7 +70,7 @@ typedef struct Relay
 	int64_t		status_due_us;
 	int64_t		claimed_count;
 	int64_t		too_short_count;	/* leases that were too short to deliver */
-	int64_t		dropped_before;	/* outcomes, before we began to stop */
+	int64_t		dropped_before; /* outcomes, before we began to stop */
 } Relay;
 
 /* ---- log ---- */
@@ -398,7 +398,7 @@ static void
 wait_for_work(Relay *relay, int signals)
 {
 	const Options *options = relay->options;
-	struct curl_waitfd files[3] = {{.fd = signals,.events = CURL_WAIT_POLLIN}};
+	struct curl_waitfd files[3] = {{.fd = signals, .events = CURL_WAIT_POLLIN}};
 	unsigned	count = 1;
 	int64_t		now = clock_now();
 	int64_t		until;

@@ -55,10 +55,11 @@ statement_ack(Database *database, const Event *first, int count)
 	}
 	strcpy(id_end, "}");
 	strcpy(attempt_end, "}");
+
 	/*
 	 * A crash that takes an ack back costs another delivery, as a crash just
-	 * before the ack would have: not worth waiting for the disk. The next claim
-	 * does, and so makes sure of the acks before it.
+	 * before the ack would have: not worth waiting for the disk. The next
+	 * claim does, and so makes sure of the acks before it.
 	 */
 	database_send(database, STATEMENT_ACK,
 				  "SELECT commerce.ack_events($1, $2),"

@@ -12,7 +12,7 @@
 static inline bool
 wait_is_ready(int fd, short events)
 {
-	struct pollfd file = {.fd = fd,.events = events};
+	struct pollfd file = {.fd = fd, .events = events};
 
 	return poll(&file, 1, 0) > 0;
 }

@@ -21,7 +21,7 @@ typedef struct WorkTable
 {
 	Relation	rel;			/* NULL: not open */
 	const AttrNumber *attnums;	/* where our columns stand, by ColumnId */
-	int			tuple_count;		/* made in this call */
+	int			tuple_count;	/* made in this call */
 	TupleDesc	copied_desc;	/* for the rows after the first few */
 	List	   *read_indexes;	/* opened for scans only */
 	ResultRelInfo *result;		/* NULL: open for reading only */
@@ -81,9 +81,9 @@ extern void row_will_write(Work *work, TableId table);
  * a row changed or made since the snapshot is 40001 instead. row_get is the
  * one or the other, as the work is reading or writing.
  */
-extern Row *row_find(Work *work, TableId table,...);
-extern Row *row_lock(Work *work, TableId table,...);
-extern Row *row_get(Work *work, TableId table,...);
+extern Row *row_find(Work *work, TableId table, ...);
+extern Row *row_lock(Work *work, TableId table, ...);
+extern Row *row_get(Work *work, TableId table, ...);
 
 /*
  * Lock a row that row_find() found, as row_lock() would; it then has its
@@ -128,8 +128,9 @@ extern Row *row_change(Row *locked);
 extern void row_insert(Row *row);
 
 /*
- * From now on row_insert() only takes down the rows of this table, and row_end()
- * inserts them together: for a caller that inserts many and reads none before.
+ * From now on row_insert() only takes down the rows of this table, and
+ * row_end() inserts them together: for a caller that inserts many and reads
+ * none before.
  */
 extern void row_queue_inserts(Work *work, TableId table);
 
@@ -181,9 +182,10 @@ static inline Datum
 row_value(Row *row, ColumnId column)
 {
 	bool		isnull;
-	Datum		value = slot_getattr(row->tuple, row_attnum(row, column),
-									 &isnull);
+	Datum		value;
 
+	Assert(row != NULL);
+	value = slot_getattr(row->tuple, row_attnum(row, column), &isnull);
 	Assert(!isnull);
 	return value;
 }
@@ -220,8 +222,9 @@ row_set(Row *row, ColumnId column, Datum value)
 	row->tuple->tts_values[attnum - 1] = value;
 	row->tuple->tts_isnull[attnum - 1] = false;
 	if (row->changed)
-		row->changed = bms_add_member(row->changed,
-									  attnum - FirstLowInvalidHeapAttributeNumber);
+		row->changed =
+			bms_add_member(row->changed,
+						   attnum - FirstLowInvalidHeapAttributeNumber);
 }
 
 static inline void

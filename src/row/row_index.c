@@ -65,8 +65,10 @@ row_index_for_scan(WorkTable *open, int column_count, const ColumnId *columns)
 	}
 
 	foreach(cell, open->read_indexes)
+	{
 		if (row_index_fits(lfirst(cell), column_count, attnums))
 			return lfirst(cell);
+	}
 
 	foreach(cell, RelationGetIndexList(open->rel))
 	{

@@ -207,8 +207,9 @@ key_unchanged(Row *row, const Datum *key)
  * Lock the version that a probe found, or with FIND_LAST_VERSION in flags the
  * latest one; the row then has its values. A row that we may not lock because
  * somebody changed it is 40001 in REPEATABLE READ and above. Without flags a
- * row that is not locked in the end is not locked at all: LOCK_UPDATE_IN_PROGRESS
- * would lock the versions that come after the one asked for.
+ * row that is not locked in the end is not locked at all:
+ * LOCK_UPDATE_IN_PROGRESS would lock the versions that come after the one asked
+ * for.
  */
 static TM_Result
 lock_tuple(Row *row, LockWaitPolicy wait, uint8 flags, bool *traversed)
@@ -316,7 +317,7 @@ lock(Work *work, TableId table, const Datum *key)
 	} while (0)
 
 Row *
-row_find(Work *work, TableId table,...)
+row_find(Work *work, TableId table, ...)
 {
 	Datum		key[MAX_KEYS];
 
@@ -325,7 +326,7 @@ row_find(Work *work, TableId table,...)
 }
 
 Row *
-row_lock(Work *work, TableId table,...)
+row_lock(Work *work, TableId table, ...)
 {
 	Datum		key[MAX_KEYS];
 
@@ -334,7 +335,7 @@ row_lock(Work *work, TableId table,...)
 }
 
 Row *
-row_get(Work *work, TableId table,...)
+row_get(Work *work, TableId table, ...)
 {
 	Datum		key[MAX_KEYS];
 

@@ -5,8 +5,9 @@
  * What the executor builds anew for every statement, the description of each
  * index with the state of its predicate and the state of each CHECK, costs a
  * purchase more than the rows it writes. It depends on the catalogue alone, so
- * it is kept until a relcache invalidation of the table or of one of its indexes.
- * Locks and relcache entries are taken at each call, as by any statement.
+ * it is kept until a relcache invalidation of the table or of one of its
+ * indexes. Locks and relcache entries are taken at each call, as by any
+ * statement.
  *
  * Kept is only what nothing but such an invalidation can change, and what no
  * evaluation leaves anything in: B-trees on plain columns, and expressions of

@@ -23,9 +23,9 @@
  * No row is touched twice in one command: row_refresh() is what separates
  * two writes to the same row.
  *
- * This file opens and closes; row_target.c keeps what opening a table for writing
- * needs; row_index.c tells which index fits; row_scan.c finds and locks,
- * row_write.c writes.
+ * This file opens and closes; row_target.c keeps what opening a table for
+ * writing needs; row_index.c tells which index fits; row_scan.c finds and
+ * locks, row_write.c writes.
  */
 #include "postgres.h"
 
@@ -193,7 +193,8 @@ tuple_descriptor(WorkTable *open)
 	if (open->tuple_count++ < FEW_TUPLES)
 		return RelationGetDescr(open->rel);
 	if (open->copied_desc == NULL)
-		open->copied_desc = CreateTupleDescCopyConstr(RelationGetDescr(open->rel));
+		open->copied_desc =
+			CreateTupleDescCopyConstr(RelationGetDescr(open->rel));
 	return open->copied_desc;
 }
 
@@ -206,8 +207,8 @@ row_make(Work *work, TableId table, const TupleTableSlotOps *ops)
 	row->table = table;
 	row->attnums = work->tables[table].attnums;
 	row->tuple = ExecAllocTableSlot(&work->estate->es_tupleTable,
-								   tuple_descriptor(&work->tables[table]),
-								   ops);
+									tuple_descriptor(&work->tables[table]),
+									ops);
 	row->changed = NULL;
 	return row;
 }

@@ -164,7 +164,8 @@ row_queue_inserts(Work *work, TableId table)
 static void
 check_new(ResultRelInfo *result, EState *estate, TupleTableSlot *slot)
 {
-	TupleConstr *constraints = RelationGetDescr(result->ri_RelationDesc)->constr;
+	TupleDesc	desc = RelationGetDescr(result->ri_RelationDesc);
+	TupleConstr *constraints = desc->constr;
 
 	compat_forget_generated(result);
 	if (constraints && constraints->has_generated_stored)
@@ -283,6 +284,7 @@ check_conflict_visible(Row *row, ItemPointer tid)
 	Relation	rel = work->tables[row->table].rel;
 	Row		   *other;
 	bool		isnull;
+	Datum		value;
 	TransactionId xmin;
 
 	if (!IsolationUsesXactSnapshot())
@@ -291,10 +293,11 @@ check_conflict_visible(Row *row, ItemPointer tid)
 	other = row_make_stored(work, row->table);
 	if (!table_tuple_fetch_row_version(rel, tid, SnapshotAny, other->tuple))
 		elog(ERROR, "could not fetch the conflicting row");
-	xmin = DatumGetTransactionId(slot_getsysattr(other->tuple,
-												 MinTransactionIdAttributeNumber,
-												 &isnull));
-	if (!table_tuple_satisfies_snapshot(rel, other->tuple, GetActiveSnapshot()) &&
+	value = slot_getsysattr(other->tuple, MinTransactionIdAttributeNumber,
+							&isnull);
+	xmin = DatumGetTransactionId(value);
+	if (!table_tuple_satisfies_snapshot(rel, other->tuple,
+										GetActiveSnapshot()) &&
 		!TransactionIdIsCurrentTransactionId(xmin))
 		row_serialization_failure();
 	ExecClearTuple(other->tuple);

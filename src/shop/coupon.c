@@ -73,7 +73,8 @@ coupon_check(Row *coupon, int64 user_id, int64 coupon_id, int64 amount,
 	policy = coupon_policy_find(coupon->work,
 								row_int64(coupon, COUPONS_POLICY_ID));
 	if (policy == NULL)
-		return refuse_coupon_policy_not_found(row_int64(coupon, COUPONS_POLICY_ID));
+		return refuse_coupon_policy_not_found(row_int64(coupon,
+														COUPONS_POLICY_ID));
 	refusal = coupon_policy_check_minimum(policy, coupon_id, amount);
 	if (refusal)
 		return refusal;
@@ -104,7 +105,7 @@ coupon_give_back(Work *work, int64 coupon_id, int64 order_id, bool was_paid)
 								  Int64GetDatum(coupon_id));
 	Row		   *changed;
 
-	/* Whoever edited the tables so that it is not, has given it back already. */
+	/* Whoever edited the tables so that it is not has given it back already. */
 	if (coupon == NULL || row_is_null(coupon, COUPONS_ORDER_ID) ||
 		row_int64(coupon, COUPONS_ORDER_ID) != order_id)
 		return;

@@ -27,8 +27,8 @@ extern Refusal *coupon_check(Row *coupon, int64 user_id, int64 coupon_id,
 extern Row *coupon_use(const CouponUse *use, int64 order_id);
 
 /*
- * An order ends that used this coupon: it is issued again, with the expiry it had.
- * If the order was paid, only as its policy says.
+ * An order ends that used this coupon: it is issued again, with the expiry it
+ * had. If the order was paid, only as its policy says.
  */
 extern void coupon_give_back(Work *work, int64 coupon_id, int64 order_id,
 							 bool was_paid);

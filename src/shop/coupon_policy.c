@@ -45,12 +45,13 @@ TimestampTz
 coupon_policy_expiry(Row *policy, TimestampTz issued_at)
 {
 	TimestampTz until = row_time(policy, COUPON_POLICIES_VALID_UNTIL);
+	Datum		valid_for;
 
 	if (row_is_null(policy, COUPON_POLICIES_VALID_FOR))
 		return until;
+	valid_for = row_value(policy, COUPON_POLICIES_VALID_FOR);
 	return Min(until,
-			   args_add_interval(issued_at,
-								 DatumGetIntervalP(row_value(policy, COUPON_POLICIES_VALID_FOR))));
+			   args_add_interval(issued_at, DatumGetIntervalP(valid_for)));
 }
 
 Refusal *
@@ -122,17 +123,20 @@ static void
 check_policy_arguments(FunctionCallInfo fcinfo)
 {
 	int64		value;
+	EnumLabel	type;
 
 	args_name(fcinfo, ARG_NAME, "name");
 	value = args_int64_min(fcinfo, ARG_DISCOUNT_VALUE, "discount_value", 1);
-	if (discount_type(PG_GETARG_TEXT_PP(ARG_DISCOUNT_TYPE)) == DISCOUNT_PERCENT &&
-		value > 100)
+	type = discount_type(PG_GETARG_TEXT_PP(ARG_DISCOUNT_TYPE));
+	if (type == DISCOUNT_PERCENT && value > 100)
 		args_invalid("discount_value", "be from 1 to 100 for a percent policy");
 	args_int64_min(fcinfo, ARG_QUANTITY, "quantity", 0);
-	if (PG_GETARG_TIMESTAMPTZ(ARG_ISSUE_UNTIL) <= PG_GETARG_TIMESTAMPTZ(ARG_ISSUE_FROM))
+	if (PG_GETARG_TIMESTAMPTZ(ARG_ISSUE_UNTIL) <=
+		PG_GETARG_TIMESTAMPTZ(ARG_ISSUE_FROM))
 		args_invalid("issue_until", "be after issue_from");
 	if (!PG_ARGISNULL(ARG_MAX_DISCOUNT_AMOUNT))
-		args_int64_min(fcinfo, ARG_MAX_DISCOUNT_AMOUNT, "max_discount_amount", 1);
+		args_int64_min(fcinfo, ARG_MAX_DISCOUNT_AMOUNT, "max_discount_amount",
+					   1);
 	args_int64_min(fcinfo, ARG_MIN_ORDER_AMOUNT, "min_order_amount", 0);
 	if (PG_GETARG_INT32(ARG_PER_USER_LIMIT) < 1)
 		args_invalid("per_user_limit", "be at least 1");
@@ -186,16 +190,21 @@ commerce_create_coupon_policy(PG_FUNCTION_ARGS)
 	set_argument(row, COUPON_POLICIES_NAME, fcinfo, ARG_NAME);
 	row_set_enum(row, COUPON_POLICIES_DISCOUNT_TYPE,
 				 discount_type(PG_GETARG_TEXT_PP(ARG_DISCOUNT_TYPE)));
-	set_argument(row, COUPON_POLICIES_DISCOUNT_VALUE, fcinfo, ARG_DISCOUNT_VALUE);
-	set_argument(row, COUPON_POLICIES_MAX_DISCOUNT_AMOUNT, fcinfo, ARG_MAX_DISCOUNT_AMOUNT);
-	set_argument(row, COUPON_POLICIES_MIN_ORDER_AMOUNT, fcinfo, ARG_MIN_ORDER_AMOUNT);
+	set_argument(row, COUPON_POLICIES_DISCOUNT_VALUE,
+				 fcinfo, ARG_DISCOUNT_VALUE);
+	set_argument(row, COUPON_POLICIES_MAX_DISCOUNT_AMOUNT,
+				 fcinfo, ARG_MAX_DISCOUNT_AMOUNT);
+	set_argument(row, COUPON_POLICIES_MIN_ORDER_AMOUNT,
+				 fcinfo, ARG_MIN_ORDER_AMOUNT);
 	set_argument(row, COUPON_POLICIES_QUANTITY, fcinfo, ARG_QUANTITY);
-	set_argument(row, COUPON_POLICIES_PER_USER_LIMIT, fcinfo, ARG_PER_USER_LIMIT);
+	set_argument(row, COUPON_POLICIES_PER_USER_LIMIT,
+				 fcinfo, ARG_PER_USER_LIMIT);
 	set_argument(row, COUPON_POLICIES_ISSUE_FROM, fcinfo, ARG_ISSUE_FROM);
 	set_argument(row, COUPON_POLICIES_ISSUE_UNTIL, fcinfo, ARG_ISSUE_UNTIL);
 	set_argument(row, COUPON_POLICIES_VALID_FOR, fcinfo, ARG_VALID_FOR);
 	set_argument(row, COUPON_POLICIES_VALID_UNTIL, fcinfo, ARG_VALID_UNTIL);
-	set_argument(row, COUPON_POLICIES_RESTORE_ON_CANCEL, fcinfo, ARG_RESTORE_ON_CANCEL);
+	set_argument(row, COUPON_POLICIES_RESTORE_ON_CANCEL,
+				 fcinfo, ARG_RESTORE_ON_CANCEL);
 	row_set_now(row, COUPON_POLICIES_CREATED_AT);
 	policy_id = catalogue_insert(row, COUPON_POLICIES_POLICY_ID,
 								 SEQUENCE_POLICY_ID,

@@ -26,7 +26,7 @@
 #include "utils/timestamp.h"
 
 bytea *
-idempotency_digest(const StringInfo arguments)
+idempotency_digest(StringInfo arguments)
 {
 	text	   *message = cstring_to_text_with_len(arguments->data,
 												   arguments->len);
@@ -82,7 +82,8 @@ idempotency_reserve(Work *work, const Idempotency *scope, bytea **digest,
 		if (row == NULL)
 			continue;			/* purged meanwhile */
 
-		*digest = DatumGetByteaPP(row_value(row, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST));
+		*digest = DatumGetByteaPP(row_value(row,
+											IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST));
 		*object_id = row_int64(row, IDEMPOTENCY_KEYS_OBJECT_ID);
 		return false;
 	}
@@ -91,7 +92,7 @@ idempotency_reserve(Work *work, const Idempotency *scope, bytea **digest,
 
 Refusal *
 idempotency_claim(Work *work, const Idempotency *scope,
-				  const StringInfo arguments, int64 *object_id, bool *replay)
+				  StringInfo arguments, int64 *object_id, bool *replay)
 {
 	bytea	   *wanted;
 	bytea	   *digest;
@@ -132,7 +133,8 @@ idempotency_set_digest(Work *work, const Idempotency *scope, bytea *digest)
 	Row		   *row = lock_reserved(work, scope);
 	Row		   *changed = row_change(row);
 
-	row_set(changed, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST, PointerGetDatum(digest));
+	row_set(changed, IDEMPOTENCY_KEYS_ARGUMENTS_DIGEST,
+			PointerGetDatum(digest));
 	row_update(row, changed);
 }
 
@@ -170,7 +172,8 @@ commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
 	int64		count;
 
 	entry_check(fcinfo, &purge_idempotency_keys_entry);
-	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than", false));
+	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than",
+												   false));
 
 	sql_begin_write(&run, "purge_idempotency_keys()");
 	count = sql_int64(&run, &purge, arguments);

@@ -26,17 +26,17 @@ typedef struct Idempotency
  * always new.
  */
 extern Refusal *idempotency_claim(Work *work, const Idempotency *scope,
-								  const StringInfo arguments,
+								  StringInfo arguments,
 								  int64 *object_id, bool *replay);
 
 /*
  * The parts of it, for a caller that claims keys long before it knows what will
  * come of them. Reserve the key for these arguments and this object: false if
- * it was used, *digest and *object_id then become what for. A reserved key that is
- * used for other arguments gets their digest; one that is not used is
+ * it was used, *digest and *object_id then become what for. A reserved key that
+ * is used for other arguments gets their digest; one that is not used is
  * forgotten.
  */
-extern bytea *idempotency_digest(const StringInfo arguments);
+extern bytea *idempotency_digest(StringInfo arguments);
 extern bool idempotency_same(bytea *digest, bytea *other);
 extern bool idempotency_reserve(Work *work, const Idempotency *scope,
 								bytea **digest, int64 *object_id);

@@ -29,15 +29,16 @@ parse_item(JsonbContainer *array, int element, OrderItem *item)
 	JsonbContainer *object;
 	JsonbValue	number;
 
-	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+	if (value->type != jbvBinary ||
+		!JsonContainerIsObject(value->val.binary.data))
 		return malformed_element(element, "is not an object");
 	object = value->val.binary.data;
 
 	if (!json_whole_number(json_get(object, "option_id", &number),
-							PG_INT64_MIN, PG_INT64_MAX, &item->option_id))
+						   PG_INT64_MIN, PG_INT64_MAX, &item->option_id))
 		return malformed_element(element, "has no whole number as option_id");
 	if (!json_whole_number(json_get(object, "quantity", &number),
-							1, MAX_QUANTITY, &item->quantity))
+						   1, MAX_QUANTITY, &item->quantity))
 		return malformed_element(element, "has no whole number from 1 to 1000000000 as quantity");
 	if (JsonContainerSize(object) != 2)
 		return malformed_element(element, "has a key other than option_id and quantity");
@@ -59,7 +60,10 @@ compare_by_option(const void *a, const void *b)
 static int
 compare_by_element(const void *a, const void *b)
 {
-	return ((const OrderItem *) a)->element < ((const OrderItem *) b)->element ? -1 : 1;
+	const OrderItem *x = a;
+	const OrderItem *y = b;
+
+	return x->element < y->element ? -1 : 1;
 }
 
 static int
@@ -104,7 +108,7 @@ items_parse(Jsonb *argument, OrderItems *items)
 		return refuse_invalid_order_items("no elements");
 	if (count > items_max_elements)
 		return refuse_invalid_order_items(psprintf("more than %d elements",
-								  items_max_elements));
+												   items_max_elements));
 
 	items->count = count;
 	items->by_line = palloc(count * sizeof(OrderItem));

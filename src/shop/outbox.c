@@ -115,7 +115,8 @@ backoff_until(int32 attempt)
 	for (int i = 1; i < attempt && seconds < MAX_BACKOFF_S; i++)
 		seconds *= BACKOFF_FACTOR;
 	seconds = Min(seconds, MAX_BACKOFF_S);
-	seconds *= 1 + BACKOFF_JITTER * (2 * pg_prng_double(&pg_global_prng_state) - 1);
+	seconds *= 1 + BACKOFF_JITTER *
+		(2 * pg_prng_double(&pg_global_prng_state) - 1);
 	return GetCurrentTimestamp() + (TimestampTz) (seconds * USECS_PER_SEC);
 }
 
@@ -147,8 +148,9 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 	if (args_is_null(fcinfo, 3))
 		retry_at = backoff_until(attempt);
 	else
-		retry_at = args_add_interval(GetCurrentTimestamp(),
-									 args_interval(fcinfo, 3, "retry_after", false));
+		retry_at =
+			args_add_interval(GetCurrentTimestamp(),
+							  args_interval(fcinfo, 3, "retry_after", false));
 
 	row_begin_write(&work, "fail_event()");
 	refusal_check(lock_leased(&work, PG_GETARG_INT64(0), attempt, &event));
@@ -261,7 +263,8 @@ commerce_purge_outbox(PG_FUNCTION_ARGS)
 	int64		count;
 
 	entry_check(fcinfo, &purge_outbox_entry);
-	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than", false));
+	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than",
+												   false));
 
 	sql_begin_write(&run, "purge_outbox()");
 	count = sql_int64(&run, &purge, arguments);

@@ -107,7 +107,8 @@ commerce_ack_events(PG_FUNCTION_ARGS)
 	entry_check(fcinfo, &ack_events_entry);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_INT64(0);
-	acks = read_acks(PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1), &count);
+	acks = read_acks(PG_GETARG_ARRAYTYPE_P(0), PG_GETARG_ARRAYTYPE_P(1),
+					 &count);
 
 	row_begin_write(&work, "ack_events()");
 	for (int i = 0; i < count; i++)

@@ -9,8 +9,8 @@
 
 /*
  * From which time on events that are available, or whose lease may have lapsed,
- * are to be looked for: next_attempt_at of the ones, locked_until of the others.
- * Need a snapshot.
+ * are to be looked for: next_attempt_at of the ones, locked_until of the
+ * others. Need a snapshot.
  */
 extern TimestampTz outbox_look_for_available(TimestampTz now);
 extern TimestampTz outbox_look_for_running(TimestampTz now);

@@ -27,8 +27,8 @@ typedef struct PaymentWay
 	Refusal    *(*check_give_back) (Row *account, int64 amount);
 
 	/*
-	 * Take it, or give it back, in changed, the account as row_change() copied
-	 * it; the caller writes that. Checked before.
+	 * Take it, or give it back, in changed, the account as row_change()
+	 * copied it; the caller writes that. Checked before.
 	 */
 	void		(*take) (Row *changed, int64 amount, int64 order_id);
 	void		(*give_back) (Row *changed, int64 amount, int64 order_id);

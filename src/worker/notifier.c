@@ -41,7 +41,7 @@
 
 #define LOOK_EVERY_MS			1000
 
-/* In a rush: rest so many times as long as notifying took, but at most so long. */
+/* In a rush: rest so many times as long as notifying took, within bounds. */
 #define REST_RATIO				100
 #define MIN_RUSH_REST_MS		32
 #define MAX_RUSH_REST_MS		1000
@@ -139,14 +139,14 @@ serve(void)
 	{
 		int64		wake_at;
 		bool		looks = clock_ms() >= look_at;
-		uint32		commits = 0;
-		double		took_ms;
 
 		if (looks && !may_stay())
 			proc_exit(0);
 		if (clock_ms() >= notify_at)
 		{
-			commits = notify_take_pending();
+			uint32		commits = notify_take_pending();
+			double		took_ms;
+
 			if ((looks || commits > 0) &&
 				notify_or_look(looks, commits > 0, &took_ms))
 				notify_at = clock_ms() + rest_ms(commits, took_ms);

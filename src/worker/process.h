@@ -11,7 +11,7 @@
 extern void process_describe(BackgroundWorker *worker, const char *type,
 							 const char *function);
 
-/* In a process that has just started: connect it, to no database if InvalidOid. */
+/* In a new process: connect it, to no database if InvalidOid. */
 extern void process_begin(Oid database_id);
 
 /*

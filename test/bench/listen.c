@@ -66,10 +66,10 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: listen CONNECTIONS\n");
 		return 1;
 	}
-	connections = calloc(count, sizeof(*connections));
+	connections = calloc(count, sizeof(PGconn *));
 	polled = calloc(count, sizeof(*polled));
 	if (connections == NULL || polled == NULL)
-		return 1;
+		exit(1);
 	for (int i = 0; i < count; i++)
 	{
 		connections[i] = listen_once();
@@ -84,7 +84,7 @@ main(int argc, char **argv)
 		struct timespec now;
 
 		if (poll(polled, count, -1) < 0 && errno != EINTR)
-			return 1;
+			exit(1);
 		clock_gettime(CLOCK_REALTIME, &now);
 		for (int i = 0; i < count; i++)
 			if (polled[i].revents != 0 && take_notifications(connections[i]) && i == 0)

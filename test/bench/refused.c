@@ -180,5 +180,6 @@ main(int argc, char **argv)
 	}
 	if (!rush)
 		printf("%.0f\n", refusals / (now - started));
+	free(polled);
 	return 0;
 }
