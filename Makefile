@@ -139,6 +139,14 @@ typedefs: ## renew the lists of types that indent needs
 	@test/packages.sh
 	@test/typedefs.sh
 
+lint: ## see what cppcheck and clang-tidy find in the C files
+	@test/packages.sh lint
+	@test/lint.sh
+
+coverage: ## run tests, all or T="NAME KIND", and show which lines of C they reach
+	@test/packages.sh coverage
+	@test/coverage.sh $(T)
+
 bench: ## measure calls beside their peers
 	@test/bench/run.sh
 
@@ -146,4 +154,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist demo test test-assertions \
-	test-matrix check accept indent typedefs bench checkver
+	test-matrix check accept indent typedefs lint coverage bench checkver

@@ -2,7 +2,7 @@
 # A test's name is its file's without suffix, whatever its kind.
 
 # Those that need no server: test/NAME.sh, which reports as TAP.
-script_tests="checkver"
+script_tests="checkver style"
 
 # The kinds, in the order in which they are run.
 test_kinds="scripts regression isolation pgtap tap"

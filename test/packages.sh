@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing:
 #
-#   packages.sh [test | bench | assertions | matrix | indent]
+#   packages.sh [test | bench | assertions | matrix | indent | lint | coverage]
 #
 # With all of them there it does nothing and needs no network. It looks for the
 # files themselves, so that a PostgreSQL from elsewhere (PG_CONFIG) counts too.
@@ -121,6 +121,9 @@ need_to_build()
 	need perl command -v prove
 }
 
+# Debian 12 has it, 13 has not.
+need_to_indent() { need pg-bsd-indent command -v pg_bsd_indent; }
+
 case $kind in
 	matrix)
 		need debootstrap has_program debootstrap
@@ -128,11 +131,11 @@ case $kind in
 		need gpgv command -v gpgv
 		need mount command -v mount
 		;;
-	indent) need pg-bsd-indent command -v pg_bsd_indent ;; # in Debian 12, not in 13
+	indent) need_to_indent ;;
 	*) need_to_build ;;
 esac
 case $kind in
-	test)
+	test | coverage)
 		need libipc-run-perl perl -MIPC::Run -e 1
 		need "postgresql-$major-pgtap" test -f "$sharedir/extension/pgtap.control"
 		need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
@@ -140,6 +143,12 @@ case $kind in
 		need git command -v git
 		need python3-psycopg /usr/bin/python3 -c "import psycopg"
 		need pgbouncer has_program pgbouncer
+		[ "$major" != 15 ] || need_to_indent
+		[ "$kind" = test ] || need lcov command -v lcov
+		;;
+	lint)
+		need cppcheck command -v cppcheck
+		need clang-tidy command -v clang-tidy
 		;;
 	bench)
 		need nginx-light has_program nginx

@@ -138,7 +138,7 @@ if [ -z "$by_kind" ]; then
 	done
 fi
 
-[ -z "$scripts_asked" ] || suite "versions and names" scripts
+[ -z "$scripts_asked" ] || suite "what the sources show" scripts
 [ -z "$regression_asked" ] || suite "regression tests" \
 	make -s installcheck REGRESS="$regression_asked" ISOLATION= || show_differences
 [ -z "$isolation_asked" ] || suite "isolation tests" \
