@@ -52,8 +52,8 @@ my $acknowledged = 0;
 foreach my $client (1 .. $clients)
 {
 	my $seen = slurp_file("$folder/$client.out");
-	# psql's word for a connection lost.
-	is($psql[ $client - 1 ]->result, 2, "client $client was cut off");
+	# By a connection lost (2), or by what the server still had to say of it (3).
+	like($psql[ $client - 1 ]->result, qr/^[23]$/, "client $client was cut off");
 
 	# Compare before replaying: a replay must not be what makes them appear.
 	$node->safe_psql('postgres', 'CREATE TABLE IF NOT EXISTS public.seen
