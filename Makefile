@@ -25,6 +25,8 @@ EXTRA_CLEAN = src/*/*.d src/relay/*.o $(RELAY_PROGRAM)
 # The program shares nothing with the extension but the version. Its rules are
 # here, since PGXS builds either a module or a program.
 RELAY_PROGRAM = src/relay/commerce_relay
+# What Debian compiles programs with; from PGXS only the flags that are no include.
+HARDENING = $(filter -D%,$(CPPFLAGS))
 RELAY_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/relay/*.c)))
 
 # Results are in expected/, found because there is no --outputdir. PGXS gives
@@ -68,7 +70,7 @@ $(RELAY_PROGRAM): $(RELAY_OBJS)
 	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LDFLAGS_EX) -L$(libdir) -lpq -lcurl -lcrypto -o $@
 
 $(RELAY_OBJS): %.o: %.c commerce.control | relay-headers
-	$(CC) $(CFLAGS) -Wshadow -DCOMMERCE_VERSION='"$(SQL_VERSION)"' \
+	$(CC) $(CFLAGS) $(HARDENING) -Wshadow -DCOMMERCE_VERSION='"$(SQL_VERSION)"' \
 		-I$(includedir) -c $< -o $@
 
 relay-headers:
@@ -93,7 +95,7 @@ endif
 else
 all install uninstall installcheck:
 	@echo "$(PG_CONFIG) knows no PGXS: install PostgreSQL's server headers" \
-		"(Debian: postgresql-server-dev-15) or set PG_CONFIG" >&2; exit 1
+		"(Debian: postgresql-server-dev-all) or set PG_CONFIG" >&2; exit 1
 
 clean:
 	rm -f $(MODULE_big).so $(OBJS) $(DATA_built) $(EXTRA_CLEAN)

@@ -15,9 +15,11 @@
 CREATE TABLE commerce.users (
 	user_id		bigint PRIMARY KEY,
 	name		text NOT NULL,
-	created_at	timestamptz NOT NULL DEFAULT now()
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	erased_at	timestamptz
 );
 COMMENT ON TABLE commerce.users IS 'USER of the flow chart. Never deleted.';
+COMMENT ON COLUMN commerce.users.erased_at IS 'When erase_user took the person out of the data.';
 
 CREATE TABLE commerce.balances (
 	user_id		bigint PRIMARY KEY,
@@ -51,13 +53,15 @@ CREATE TABLE commerce.coupon_policies (
 	quantity			bigint NOT NULL,
 	per_user_limit		integer NOT NULL,
 	issue_from			timestamptz NOT NULL,
-	issue_until			timestamptz NOT NULL,
+	issue_until			timestamptz,
 	valid_for			interval,
-	valid_until			timestamptz NOT NULL,
+	valid_until			timestamptz,
 	restore_on_cancel	boolean NOT NULL,
-	created_at			timestamptz NOT NULL DEFAULT now()
+	created_at			timestamptz NOT NULL DEFAULT now(),
+	highest_limit		integer NOT NULL
 );
-COMMENT ON TABLE commerce.coupon_policies IS 'COUPON_POLICY of the flow chart. Periods are half-open.';
+COMMENT ON TABLE commerce.coupon_policies IS 'COUPON_POLICY of the flow chart. Periods are half-open; NULL is no end.';
+COMMENT ON COLUMN commerce.coupon_policies.highest_limit IS 'The highest per_user_limit that there ever was.';
 
 CREATE TABLE commerce.coupon_quota_slots (
 	policy_id	bigint NOT NULL,
@@ -74,7 +78,7 @@ CREATE TABLE commerce.coupons (
 	user_id			bigint NOT NULL,
 	status			commerce.coupon_status NOT NULL,
 	issued_at		timestamptz NOT NULL,
-	expires_at		timestamptz NOT NULL,
+	expires_at		timestamptz,
 	used_at			timestamptz,
 	order_id		bigint,
 	discount_amount	bigint,
@@ -82,6 +86,7 @@ CREATE TABLE commerce.coupons (
 	UNIQUE (user_id, policy_id, issue_no)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE commerce.coupons IS 'COUPON of the flow chart: what a user holds.';
+COMMENT ON COLUMN commerce.coupons.expires_at IS 'NULL: never.';
 COMMENT ON COLUMN commerce.coupons.issue_no IS '1, 2, 3... of this policy''s coupons to this user: its unique index holds per_user_limit under concurrency.';
 
 CREATE TABLE commerce.products (

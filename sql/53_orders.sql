@@ -3,12 +3,13 @@
 ------------------------------------------------------------------------------
 
 CREATE FUNCTION commerce.place_order(user_id bigint, items jsonb,
-	coupon_id bigint DEFAULT NULL, idempotency_key text DEFAULT NULL)
+	coupon_id bigint DEFAULT NULL, idempotency_key text DEFAULT NULL,
+	expected_total bigint DEFAULT NULL)
 RETURNS commerce.orders
 AS 'MODULE_PATHNAME', 'commerce_place_order'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.place_order IS
-'Buys and pays in one step: takes stock, coupon and balance, writes the order and its order.paid event, notifies commerce_outbox (level app). items: [{"option_id": n, "quantity": n}, ...], 1..commerce.max_order_lines elements. coupon_id NULL: no coupon. See doc/flow-chart.md, 3. Raises 22004, 22023, 22003, SC302, SC401, SC001, SC003, SC301, SC006, SC211, SC214, SC212, SC213, SC102, SC103.';
+'Buys and pays in one step: takes stock, coupon and balance, writes the order and its order.paid event, notifies commerce_outbox (level app). items: [{"option_id": n, "quantity": n}, ...], 1..commerce.max_order_lines elements. coupon_id NULL: no coupon. expected_total (minor units, >= 0): what the customer was shown; the order costs that or is refused; NULL: whatever it costs. See doc/flow-chart.md, 3. Raises 22004, 22023, 22003, SC302, SC401, SC001, SC003, SC301, SC006, SC211, SC214, SC212, SC213, SC306, SC102, SC103.';
 
 CREATE FUNCTION commerce.quote_order(user_id bigint, items jsonb,
 	coupon_id bigint DEFAULT NULL)
@@ -21,12 +22,12 @@ COMMENT ON FUNCTION commerce.quote_order IS
 
 CREATE FUNCTION commerce.hold_order(user_id bigint, items jsonb,
 	coupon_id bigint DEFAULT NULL, ttl interval DEFAULT '15 minutes',
-	idempotency_key text DEFAULT NULL)
+	idempotency_key text DEFAULT NULL, expected_total bigint DEFAULT NULL)
 RETURNS commerce.orders
 AS 'MODULE_PATHNAME', 'commerce_hold_order'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.hold_order IS
-'Takes stock and coupon for an order to be paid within ttl (> 0) by pay_order; status pending, expires_at = now() + ttl (level app). Needs no balance account and writes no event. items and coupon_id as for place_order. See doc/flow-chart.md, 3, up to the stock. Raises 22004, 22023, 22003, SC302, SC401, SC001, SC003, SC301, SC006, SC211, SC214, SC212, SC213.';
+'Takes stock and coupon for an order to be paid within ttl (> 0, at most commerce.max_hold_time) by pay_order; status pending, expires_at = now() + ttl (level app). Needs no balance account and writes no event. items, coupon_id and expected_total as for place_order. See doc/flow-chart.md, 3, up to the stock. Raises 22004, 22023, 22003, SC302, SC401, SC001, SC003, SC301, SC006, SC211, SC214, SC212, SC213, SC306.';
 
 CREATE FUNCTION commerce.pay_order(order_id bigint)
 RETURNS commerce.orders
@@ -35,20 +36,21 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.pay_order IS
 'Pays a pending order from the balance of its user: takes total (minor units), writes the order.paid event, notifies commerce_outbox (level app). A total of 0 needs an account too, and makes no balance entry. See doc/flow-chart.md, 3, from the balance on. Raises 22004, SC004, SC305 at or past expires_at, swept or not, SC303 not pending, SC102, SC103.';
 
-CREATE FUNCTION commerce.cancel_order(order_id bigint, reason text DEFAULT NULL)
+CREATE FUNCTION commerce.cancel_order(order_id bigint, reason text DEFAULT NULL,
+	restock boolean DEFAULT true)
 RETURNS commerce.orders
 AS 'MODULE_PATHNAME', 'commerce_cancel_order'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.cancel_order IS
-'Undoes a pending or paid order: its stock goes back; if it was paid, its total goes back to the balance (a refund entry), and an order.cancelled event is written (level app). The coupon comes back, if the order was paid only under a policy with restore_on_cancel. reason: 1..1000 characters, NULL: none. Raises 22004, 22023, 22003 when a stock would pass 2^63-1, SC004, SC303 neither pending nor paid, SC104 balance over 2^63-1.';
+'Undoes a pending or paid order: its stock goes back; if it was paid, its total goes back to the balance (a refund entry), and an order.cancelled event is written (level app). The coupon comes back, if the order was paid only under a policy with restore_on_cancel. reason: 1..1000 characters, NULL: none. restock false: the goods do not come back, and stock_adjustments says so, a row a line. Raises 22004, 22023, 22003 when a stock would pass 2^63-1, SC004, SC303 neither pending nor paid, SC104 balance over 2^63-1.';
 
 CREATE FUNCTION commerce.refund_order(order_id bigint, items jsonb,
-	idempotency_key text DEFAULT NULL)
+	idempotency_key text DEFAULT NULL, restock boolean DEFAULT true)
 RETURNS commerce.orders
 AS 'MODULE_PATHNAME', 'commerce_refund_order'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.refund_order IS
-'Takes units of a paid or partially refunded order back: their stock goes back, and their part of what the line cost (minor units, less its share of the discount) to the balance; writes an order.refunded event (level app). items as for place_order. Of k units of a line''s n in all: floor(net x k / n), less what was refunded before. With the last unit the order is refunded, and its coupon comes back if its policy has restore_on_cancel. Raises 22004, 22023, 22003 when a stock would pass 2^63-1, SC302, SC401, SC004, SC303 neither paid nor partially refunded, SC304 more than bought and not yet refunded, or not in the order, SC104 balance over 2^63-1.';
+'Takes units of a paid or partially refunded order back: their stock goes back, and their part of what the line cost (minor units, less its share of the discount) to the balance; writes an order.refunded event (level app). items as for place_order. Of k units of a line''s n in all: floor(net x k / n), less what was refunded before. With the last unit the order is refunded, and its coupon comes back if its policy has restore_on_cancel. restock as for cancel_order; it is part of what a key stands for. Raises 22004, 22023, 22003 when a stock would pass 2^63-1, SC302, SC401, SC004, SC303 neither paid nor partially refunded, SC304 more than bought and not yet refunded, or not in the order, SC104 balance over 2^63-1.';
 
 CREATE FUNCTION commerce.place_orders(requests jsonb)
 RETURNS TABLE (request_no integer, order_id bigint, sqlstate text,
@@ -56,7 +58,7 @@ RETURNS TABLE (request_no integer, order_id bigint, sqlstate text,
 AS 'MODULE_PATHNAME', 'commerce_place_orders'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
 COMMENT ON FUNCTION commerce.place_orders IS
-'Many orders in one call and one commit (level app). requests: a JSON array of objects with place_order''s arguments by name. In array order, each is placed or refused on its own and sees what the earlier ones did: one row each, request_no from 1; sqlstate, message and detail are NULL where an order was placed, order_id where it was refused. Idempotency keys are place_order''s. Raises 22004, and 22023 when requests is no array, or holds a non-object, an unknown key or a value of a wrong type; what else place_order would raise for one request is that request''s row.';
+'Many orders in one call and one commit (level app). requests: a JSON array of objects with place_order''s arguments by name. In array order, each is placed or refused on its own and sees what the earlier ones did: one row each, request_no from 1; sqlstate, message and detail are NULL where an order was placed, order_id where it was refused. Idempotency keys are place_order''s. Raises 22004, and 22023 when requests is no array, has more than commerce.max_batch_requests elements, or holds a non-object, an unknown key or a value of a wrong type; what else place_order would raise for one request is that request''s row.';
 
 CREATE FUNCTION commerce.expire_orders(batch_size integer DEFAULT 1000)
 RETURNS bigint
@@ -67,7 +69,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off;
 COMMENT ON FUNCTION commerce.expire_orders IS
-'Closes up to batch_size (>= 1) pending orders at or past expires_at, the oldest first, and returns how many: their stock and coupons come back; no event (level app). Orders that somebody is paying or cancelling right now are left for the next call. Raises 22004, 22023, 22003 when a stock would pass 2^63-1.';
+'Closes up to batch_size (>= 1) pending orders at or past expires_at, the oldest first, and returns how many: their stock and coupons come back; no event (level app). It waits for locks at most 50 ms in all: an order whose row, coupon or stock somebody holds longer is left for later. One that cannot be expired, as when its stock would pass 2^63-1, is a WARNING that names it, and holds up no other. On a database that subscribes to commerce.orders: 0, and a WARNING. Raises 22004, 22023.';
 
 CREATE FUNCTION commerce.get_order(order_id bigint)
 RETURNS jsonb

@@ -16,7 +16,7 @@ SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off;
 COMMENT ON FUNCTION commerce.claim_events IS
-'Leases up to batch_size (>= 1) due events, longest due first, for lease (> 0), counted from clock_timestamp() (level relay). Of one order only the oldest unfinished event can be claimed. An event whose lease lapsed is claimed again, or is dead after its last attempt. Deliver only after this transaction''s commit. Raises 22004, 22023.';
+'Leases up to batch_size (1..10000) due events, longest due first, for lease (> 0, at most 1 day), counted from clock_timestamp() (level relay). Of one order only the oldest unfinished event can be claimed. An event whose lease lapsed is claimed again, or is dead after its last attempt. Deliver only after this transaction''s commit. Raises 22004, 22023.';
 
 CREATE FUNCTION commerce.ack_events(event_ids bigint[], attempts integer[])
 RETURNS bigint
@@ -32,7 +32,7 @@ RETURNS commerce.outbox
 AS 'MODULE_PATHNAME', 'commerce_fail_event'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.fail_event IS
-'Gives a claimed event back with its error: available again after 5 s x 5^(attempt-1), at most 12 h, +- 10 %, or after retry_after (>= 0); dead after max_attempts (level relay). Raises 22004, 22023, SC007, SC501 lease lost.';
+'Gives a claimed event back with its error: available again after 5 s x 5^(attempt-1), at most 12 h, +- 10 %, or after retry_after (>= 0, cut at 12 h); dead after max_attempts. error is cut at 1000 characters (level relay). Raises 22004, 22023, SC007, SC501 lease lost.';
 
 CREATE FUNCTION commerce.retry_event(event_id bigint)
 RETURNS commerce.outbox

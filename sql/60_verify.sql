@@ -4,10 +4,23 @@
 -- All are STABLE, so that they see what their caller sees: one snapshot.
 ------------------------------------------------------------------------------
 
+CREATE FUNCTION commerce.verify_users()
+RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
+LANGUAGE SQL STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $verify_users$
+SELECT 'user_erased_is_nobody', user_id, 1, 0 FROM commerce.users
+WHERE erased_at IS NOT NULL AND name <> '(erased)'
+$verify_users$;
+COMMENT ON FUNCTION commerce.verify_users IS
+'Part of verify(): an erased user has no name (level admin).';
+
 CREATE FUNCTION commerce.verify_balances()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $verify_balances$
 SELECT 'balance_is_sum_of_history', coalesce(b.user_id, h.user_id),
 	   coalesce(h.amount, 0), coalesce(b.balance, 0)::numeric
@@ -47,6 +60,7 @@ CREATE FUNCTION commerce.verify_stock()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $verify_stock$
 SELECT 'stock_conserved', o.option_id, coalesce(a.quantity, 0),
 	   coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
@@ -68,6 +82,7 @@ CREATE FUNCTION commerce.verify_coupons()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $verify_coupons$
 SELECT 'coupon_quota_conserved', p.policy_id, p.quantity::numeric,
 	   coalesce(s.quantity, 0) + coalesce(c.issued, 0)
@@ -78,12 +93,16 @@ LEFT JOIN (SELECT policy_id, count(*) AS issued
 		   FROM commerce.coupons GROUP BY policy_id) c USING (policy_id)
 WHERE p.quantity <> coalesce(s.quantity, 0) + coalesce(c.issued, 0)
 UNION ALL
-SELECT 'coupon_per_user_limit', p.policy_id, p.per_user_limit::numeric,
+SELECT 'coupon_per_user_limit', p.policy_id, p.highest_limit::numeric,
 	   greatest(c.issued, c.last_issue_no)
 FROM (SELECT policy_id, user_id, count(*) AS issued, max(issue_no) AS last_issue_no
 	  FROM commerce.coupons GROUP BY policy_id, user_id) c
 JOIN commerce.coupon_policies p USING (policy_id)
-WHERE greatest(c.issued, c.last_issue_no) > p.per_user_limit
+WHERE greatest(c.issued, c.last_issue_no) > p.highest_limit
+UNION ALL
+SELECT 'coupon_highest_limit', policy_id, per_user_limit::numeric, highest_limit::numeric
+FROM commerce.coupon_policies
+WHERE highest_limit < per_user_limit
 UNION ALL
 SELECT 'coupon_used_by_its_order', c.coupon_id, 1, 0
 FROM commerce.coupons c
@@ -120,6 +139,7 @@ CREATE FUNCTION commerce.verify_orders()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $verify_orders$
 SELECT c.check_name, o.order_id, c.expected, c.actual
 FROM commerce.orders o
@@ -192,6 +212,7 @@ CREATE FUNCTION commerce.verify_events()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $verify_events$
 SELECT 'order_event_' || e.event_type, o.order_id, e.expected, e.actual
 FROM commerce.orders o
@@ -249,6 +270,7 @@ CREATE FUNCTION commerce.verify_quantities()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $verify_quantities$
 SELECT 'balance_not_negative', user_id, 0, balance FROM commerce.balances WHERE balance < 0
 UNION ALL
@@ -269,6 +291,7 @@ CREATE FUNCTION commerce.verify_parents()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $verify_parents$
 SELECT 'balance_has_user', user_id, 1, 0 FROM commerce.balances b
 WHERE NOT EXISTS (SELECT FROM commerce.users u WHERE u.user_id = b.user_id)
@@ -317,7 +340,7 @@ WHERE NOT CASE
 	WHEN function_name IN ('charge_balance', 'use_balance') THEN EXISTS (
 		SELECT FROM commerce.balance_history h
 		WHERE h.user_id = k.user_id AND h.entry_no = k.object_id)
-	WHEN function_name = 'issue_coupon' THEN EXISTS (
+	WHEN function_name IN ('issue_coupon', 'use_coupon') THEN EXISTS (
 		SELECT FROM commerce.coupons c WHERE c.coupon_id = k.object_id)
 	WHEN function_name = 'adjust_stock' THEN EXISTS (
 		SELECT FROM commerce.product_options o WHERE o.option_id = k.object_id)
@@ -335,7 +358,10 @@ CREATE FUNCTION commerce.verify()
 RETURNS TABLE (check_name text, object_id bigint, expected numeric, actual numeric)
 LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling takes longer than it saves
 AS $verify$
+SELECT * FROM commerce.verify_users()
+UNION ALL
 SELECT * FROM commerce.verify_balances()
 UNION ALL
 SELECT * FROM commerce.verify_stock()

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 pg_config=${PG_CONFIG:-pg_config}
 version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
+version_num=$(sed -n 's/^#define PG_VERSION_NUM //p' "$("$pg_config" --includedir-server)/pg_config.h")
 jobs=$(nproc)
 status=0
 
@@ -18,7 +19,7 @@ echo "cppcheck"
 cppcheck --quiet --error-exitcode=1 --std=c11 -j "$jobs" \
 	--enable=warning,style,performance,portability --suppress=variableScope --suppress=nullPointerRedundantCheck \
 	--suppress=redundantAssignment:src/worker/sweep.c \
-	-DPG_VERSION_NUM=150000 -DHAVE_INT128 -D'foreach(cell, list)=while (cell = next(list))' \
+	-DPG_VERSION_NUM="$version_num" -DHAVE_INT128 -D'foreach(cell, list)=while (cell = next(list))' \
 	-Dpg_noreturn=_Noreturn -Isrc src test/bench || status=1
 
 # Each file by itself: clang-tidy 14 takes state from one to the next. With

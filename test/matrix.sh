@@ -4,7 +4,7 @@
 #   matrix.sh [RELEASE]...
 #
 # By default these are Debian 13 (trixie, PostgreSQL 17) and unstable (sid, 18).
-# KINDS names the kinds of tests, as test/run.sh calls them. Prints a block for
+# KINDS names the tests and kinds of tests, as test/run.sh calls them. Prints a block for
 # each release, and at the end "N passed, N failed".
 #
 # A release is a root folder, made by debootstrap from the mirror that this
@@ -16,7 +16,7 @@
 # of its own, in namespaces that the kernel takes down with their first process.
 set -eu
 
-kinds=${KINDS:-regression isolation pgtap}
+kinds=${KINDS:-regression isolation pgtap 050_notify_queue}
 cache=${COMMERCE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/commerce}/matrix
 sources=$(cd "$(dirname "$0")/.." && pwd)
 child=

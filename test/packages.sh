@@ -143,7 +143,7 @@ case $kind in
 		need git command -v git
 		need python3-psycopg /usr/bin/python3 -c "import psycopg"
 		need pgbouncer has_program pgbouncer
-		[ "$major" != 15 ] || need_to_indent
+		! apt-cache show pg-bsd-indent >/dev/null 2>&1 || need_to_indent
 		[ "$kind" = test ] || need lcov command -v lcov
 		;;
 	lint)

@@ -34,7 +34,7 @@ write_list() # FOLDER EXPRESSION...
 }
 
 export LC_ALL=C
-tar -cf - --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.d' . | tar -xf - -C "$scratch"
+tar -cf - --exclude-vcs --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude=commerce_relay . | tar -xf - -C "$scratch"
 cd "$scratch"
 unset MAKEFLAGS MFLAGS MAKELEVEL
 debug='-g -O0 -fno-eliminate-unused-debug-types'

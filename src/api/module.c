@@ -6,6 +6,7 @@
 
 #include "api/settings.h"
 #include "base/entry.h"
+#include "base/refusal.h"
 #include "base/tables.h"
 #include "fmgr.h"
 #include "notify/notify.h"
@@ -20,6 +21,7 @@ void
 _PG_init(void)
 {
 	settings_init();
+	refusal_init();
 	entry_init();
 	tables_init();
 	row_target_init();

@@ -9,12 +9,17 @@
 
 #include "api/settings.h"
 #include "base/compat.h"
+#include "base/refusal.h"
 #include "counter/counter.h"
 #include "notify/databases.h"
 #include "notify/notify.h"
+#include "order/order_request.h"
+#include "order/order_requests.h"
 #include "shop/balance.h"
+#include "shop/coupon_issue.h"
 #include "shop/items.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 #include "worker/notifier.h"
 
 static char *max_charge_amount_text;
@@ -67,6 +72,19 @@ define_limits(void)
 							"Most elements that the items of an order may have.",
 							NULL, &items_max_elements, 1000, 1, 100000,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("commerce.max_hold_time",
+							"Most time that a hold may wait to be paid.",
+							NULL, &order_max_hold_s, 7 * SECS_PER_DAY,
+							1, 365 * SECS_PER_DAY,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("commerce.max_batch_requests",
+							"Most requests that one place_orders may hold.",
+							NULL, &order_requests_max, 10000, 1, 10000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("commerce.max_batch_users",
+							"Most users that one issue_coupons may have.",
+							NULL, &coupon_max_batch_users, 1000000, 1, 10000000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("commerce.max_slots",
 							"Most slots of one striped counter.",
 							NULL, &counter_max_slots, 64, 1, 1024,
@@ -94,10 +112,21 @@ define_notifications(void)
 							   databases_check, NULL, NULL);
 }
 
+static void
+define_log(void)
+{
+	DefineCustomBoolVariable("commerce.log_refusals",
+							 "Write refusals to the server's log.",
+							 "They go to the client in any case.",
+							 &refusal_is_logged, false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
 void
 settings_init(void)
 {
 	define_limits();
+	define_log();
 	define_notifications();
 	MarkGUCPrefixReserved("commerce");
 }

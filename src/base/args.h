@@ -40,14 +40,33 @@ extern text *args_idempotency_key(FunctionCallInfo fcinfo, int n);
 extern bool args_key_fits(text *key);
 #define ARGS_KEY_MUST "have 1 to 255 characters"
 
-/* An interval of at least zero, or, if strictly, more than zero. */
+/* An id for a new object, 1..2^53-1, or NULL. */
+extern NullableDatum args_new_id(FunctionCallInfo fcinfo, int n,
+								 const char *name);
+
+/*
+ * An interval of at least zero, or, if strictly, more than zero, no part of it
+ * negative, at most 1000 years.
+ */
 extern Interval *args_interval(FunctionCallInfo fcinfo, int n,
 							   const char *name, bool strictly);
 
-/*
- * start, which is about now, plus an interval that is not negative; infinity
- * where timestamps end.
- */
+/* One of more than zero, at most so long, which the message calls max_text. */
+extern Interval *args_interval_max(FunctionCallInfo fcinfo, int n,
+								   const char *name, int64 max_seconds,
+								   const char *max_text);
+
+/* One of at least zero; a longer one is taken for so long. */
+extern Interval *args_interval_cut(FunctionCallInfo fcinfo, int n,
+								   const char *name, int64 max_seconds);
+
+/* start, which is about now, plus an interval that one of these read. */
 extern TimestampTz args_add_interval(TimestampTz start, Interval *interval);
+
+/* A time that every language can read: not infinite, of the years 1 to 9999. */
+extern TimestampTz args_time(FunctionCallInfo fcinfo, int n, const char *name);
+
+/* The same, or no end, DT_NOEND: NULL or infinity. */
+extern TimestampTz args_end(FunctionCallInfo fcinfo, int n, const char *name);
 
 #endif							/* COMMERCE_ARGS_H */

@@ -144,6 +144,31 @@ compat_index_insert_cleanup(Relation index, IndexInfo *info)
 #define compat_has_virtual_columns(constraints) false
 #endif
 
+/* 17 lets the notification queue be smaller than 8 GB */
+#if PG_VERSION_NUM >= 170000
+#include "commands/async.h"
+#endif
+static inline bool
+compat_notify_queue_is_small(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return max_notify_queue_pages < 1024 * 1024 * 1024 / BLCKSZ;
+#else
+	return false;
+#endif
+}
+
+/* 17 knows intervals without end */
+static inline bool
+compat_interval_is_noend(const Interval *interval)
+{
+#if PG_VERSION_NUM >= 170000
+	return INTERVAL_IS_NOEND(interval);
+#else
+	return false;
+#endif
+}
+
 /* 18 added instrument */
 static inline IndexScanDesc
 compat_index_beginscan(Relation heap, Relation index, Snapshot snapshot,

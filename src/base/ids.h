@@ -5,6 +5,9 @@
 #ifndef COMMERCE_IDS_H
 #define COMMERCE_IDS_H
 
+/* The highest id that is made: what a JSON number carries without rounding. */
+#define MAX_ID		((INT64CONST(1) << 53) - 1)
+
 /* No order behind it; no user. No object has this id. */
 #define NO_ORDER	INT64CONST(0)
 #define NO_USER		INT64CONST(0)

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/json.h"
+#include "common/int.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -45,6 +46,29 @@ json_whole_number(const JsonbValue *number, int64 minimum, int64 maximum,
 											numeric_datum(*result)));
 }
 
+bool
+json_whole_number_or_digits(const JsonbValue *value, int64 minimum,
+							int64 maximum, int64 *result)
+{
+	int64		sum = 0;
+
+	if (value == NULL || value->type != jbvString)
+		return json_whole_number(value, minimum, maximum, result);
+	if (value->val.string.len == 0)
+		return false;
+	for (int i = 0; i < value->val.string.len; i++)
+	{
+		char		digit = value->val.string.val[i];
+
+		if (digit < '0' || digit > '9' ||
+			pg_mul_s64_overflow(sum, 10, &sum) ||
+			pg_add_s64_overflow(sum, digit - '0', &sum))
+			return false;
+	}
+	*result = sum;
+	return sum >= minimum && sum <= maximum;
+}
+
 static void
 push_string(JsonbParseState **state, JsonbIteratorToken token,
 			const char *string)
@@ -77,6 +101,16 @@ void
 json_push_text(JsonbParseState **state, const char *text)
 {
 	push_string(state, WJB_VALUE, text);
+}
+
+void
+json_push_bool(JsonbParseState **state, bool boolean)
+{
+	JsonbValue	value;
+
+	value.type = jbvBool;
+	value.val.boolean = boolean;
+	pushJsonbValue(state, WJB_VALUE, &value);
 }
 
 void

@@ -15,9 +15,17 @@ extern JsonbValue *json_get(JsonbContainer *object, const char *key,
 extern bool json_whole_number(const JsonbValue *number, int64 minimum,
 							  int64 maximum, int64 *result);
 
-/* Push a key, a string as its value, a number as its value. */
+/*
+ * The same, or a string of digits: what drivers make of a bigint that their
+ * language's numbers do not hold.
+ */
+extern bool json_whole_number_or_digits(const JsonbValue *value, int64 minimum,
+										int64 maximum, int64 *result);
+
+/* Push a key; a string, a truth value, a number as its value. */
 extern void json_push_key(JsonbParseState **state, const char *key);
 extern void json_push_text(JsonbParseState **state, const char *text);
+extern void json_push_bool(JsonbParseState **state, bool value);
 extern void json_push_number(JsonbParseState **state, int64 number);
 
 /* The same, up to 2^63, the opposite of the lowest bigint, which is none. */

@@ -7,9 +7,11 @@
 #include "postgres.h"
 
 #include "base/json.h"
+#include "base/printable.h"
 #include "base/refusal.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
 
@@ -193,7 +195,7 @@ append_value_of(StringInfo message, const Refusal *refusal, const char *key)
 	return length;
 }
 
-char *
+const char *
 refusal_message(const Refusal *refusal)
 {
 	const char *at = refusal_defs[refusal->code].message;
@@ -209,7 +211,7 @@ refusal_message(const Refusal *refusal)
 		if (*at == '{')
 			at += append_value_of(&message, refusal, at + 1) + 2;
 	}
-	return message.data;
+	return printable(message.data);
 }
 
 /* ---- the DETAIL ---- */
@@ -293,6 +295,56 @@ refusal_detail(const Refusal *refusal)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+/* ---- a copy ---- */
+
+static RefusalOptions *
+copy_options(const RefusalOptions *options)
+{
+	RefusalOptions *copy = NULL;
+
+	for (int i = 0; i < options->count; i++)
+	{
+		const RefusalOption *option = &options->options[i];
+
+		refusal_add_option(&copy, options->count, option->option_id,
+						   option->requested, option->available);
+	}
+	return copy;
+}
+
+Refusal *
+refusal_copy(const Refusal *refusal)
+{
+	const RefusalDef *def = &refusal_defs[refusal->code];
+	Refusal    *copy = palloc(sizeof(Refusal));
+
+	*copy = *refusal;
+	for (int i = 0; i < REFUSAL_MAX_VALUES; i++)
+	{
+		Datum		value = refusal->values[i];
+
+		switch (def->values[i].kind)
+		{
+			case KIND_text:
+			case KIND_said:
+				copy->values[i] =
+					CStringGetDatum(pstrdup(DatumGetCString(value)));
+				break;
+			case KIND_options:
+				copy->values[i] =
+					PointerGetDatum(copy_options(options_of(value)));
+				break;
+			case KIND_number:
+			case KIND_optional:
+			case KIND_instant:
+			case KIND_counted:
+			case KIND_none:
+				break;
+		}
+	}
+	return copy;
+}
+
 /* ---- the SQL boundary ---- */
 
 const char *
@@ -302,15 +354,57 @@ refusal_sqlstate(const Refusal *refusal)
 }
 
 void
+refusal_columns(const Refusal *refusal, Datum *values, bool *nulls)
+{
+	nulls[0] = nulls[1] = nulls[2] = refusal == NULL;
+	if (refusal == NULL)
+		return;
+	values[0] = CStringGetTextDatum(refusal_sqlstate(refusal));
+	values[1] = CStringGetTextDatum(refusal_message(refusal));
+	values[2] = JsonbPGetDatum(refusal_detail(refusal));
+}
+
+void
 refusal_raise(const Refusal *refusal)
 {
 	const char *sqlstate = refusal_sqlstate(refusal);
 	Jsonb	   *detail = refusal_detail(refusal);
+	char	   *detail_text = JsonbToCString(NULL, &detail->root,
+											 VARSIZE(detail));
 
 	ereport(ERROR,
 			(errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
 								   sqlstate[3], sqlstate[4])),
 			 errmsg_internal("%s", refusal_message(refusal)),
-			 errdetail_internal("%s", JsonbToCString(NULL, &detail->root,
-													 VARSIZE(detail)))));
+	/* An escape is the same to whoever parses the JSON. */
+			 errdetail_internal("%s", printable(detail_text))));
+}
+
+/* ---- the server's log ---- */
+
+bool		refusal_is_logged;
+
+static emit_log_hook_type previous_log_hook;
+
+/*
+ * A refusal is an answer, and of most calls in a rush; the log is for
+ * incidents. It is known by where it was raised, so that an error of somebody
+ * else's with the same SQLSTATE is logged.
+ */
+static void
+keep_from_log(ErrorData *error)
+{
+	if (!refusal_is_logged && error->elevel == ERROR &&
+		error->funcname != NULL &&
+		strcmp(error->funcname, "refusal_raise") == 0)
+		error->output_to_server = false;
+	if (previous_log_hook)
+		previous_log_hook(error);
+}
+
+void
+refusal_init(void)
+{
+	previous_log_hook = emit_log_hook;
+	emit_log_hook = keep_from_log;
 }

@@ -90,13 +90,29 @@ extern void refusal_add_option(RefusalOptions **options, int room,
 							   int64 option_id, uint64 requested,
 							   int64 available);
 
+/* A copy of it in the current memory context. */
+extern Refusal *refusal_copy(const Refusal *refusal);
+
 /* For a caller that returns it instead of raising it. */
 extern const char *refusal_sqlstate(const Refusal *refusal);
-extern char *refusal_message(const Refusal *refusal);
+extern const char *refusal_message(const Refusal *refusal);
 extern Jsonb *refusal_detail(const Refusal *refusal);
+
+/*
+ * Fill three columns of a row, sqlstate, message and detail: the refusal's, or
+ * NULL.
+ */
+extern void refusal_columns(const Refusal *refusal, Datum *values,
+							bool *nulls);
 
 /* ereport it with its SQLSTATE, message and DETAIL. */
 pg_noreturn extern void refusal_raise(const Refusal *refusal);
+
+/* The setting commerce.log_refusals. */
+extern bool refusal_is_logged;
+
+/* Called once, by _PG_init. */
+extern void refusal_init(void);
 
 /* Raise unless NULL: what an entry point does with a decision. */
 static inline void

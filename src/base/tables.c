@@ -123,6 +123,12 @@ table_name(TableId table)
 	return table_defs[table].name;
 }
 
+const char *
+table_column_name(TableId table, ColumnId column)
+{
+	return table_defs[table].columns[column - 1].name;
+}
+
 int
 table_key_count(TableId table)
 {
@@ -455,6 +461,12 @@ extension_owner(void)
 	return get_found()->owner;
 }
 
+/*
+ * How far one explicit id may move a sequence: enough for whoever brings users
+ * along in the order of their ids, too little to use the ids up.
+ */
+#define SEQUENCE_REACH	10000
+
 int64
 sequence_next(SequenceId sequence)
 {
@@ -462,8 +474,8 @@ sequence_next(SequenceId sequence)
 }
 
 /*
- * Two of these at once may leave the sequence behind one of the two ids:
- * whoever inserts a generated id therefore takes another one when it exists.
+ * A caller that inserts a generated id takes another one when it exists, as it
+ * may: two of these at once leave the sequence behind one of the two ids.
  */
 void
 sequence_pass(SequenceId sequence, int64 id)
@@ -475,10 +487,6 @@ sequence_pass(SequenceId sequence, int64 id)
 
 	LOCAL_FCINFO(fcinfo, 1);
 
-	/* An id this large would leave nothing to generate. */
-	if (id > PG_INT64_MAX / 2)
-		return;
-
 	GetUserIdAndSecContext(&user_id, &security_context);
 	SetUserIdAndSecContext(extension_owner(),
 						   security_context | SECURITY_LOCAL_USERID_CHANGE);
@@ -487,7 +495,9 @@ sequence_pass(SequenceId sequence, int64 id)
 	fcinfo->args[0].value = ObjectIdGetDatum(relid);
 	fcinfo->args[0].isnull = false;
 	last = DatumGetInt64(pg_sequence_last_value(fcinfo));
-	if (id > (fcinfo->isnull ? 0 : last))
+	if (fcinfo->isnull)
+		last = 0;
+	if (id > last && id - last <= SEQUENCE_REACH)
 		DirectFunctionCall2(setval_oid, ObjectIdGetDatum(relid),
 							Int64GetDatum(id));
 

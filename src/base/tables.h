@@ -67,6 +67,7 @@ enum
 
 /* The table's name, for messages. */
 extern const char *table_name(TableId table);
+extern const char *table_column_name(TableId table, ColumnId column);
 
 /* How many columns its primary key has: those with the first ids. */
 extern int	table_key_count(TableId table);

@@ -23,8 +23,11 @@
  *   snapshot taken after the last lock shows no other one, and merge them into
  *   slot 0.
  *
- * To give: to all slots, merged, if nobody holds any; else to one that is free.
- * To give back what was taken: to one that is free.
+ * To give: to all slots, shared out anew, if nobody holds any; else to one that
+ * is free. To give back what was taken: to one that is free.
+ *
+ * To spread: lock all slots, then share what is in them out over as many as are
+ * asked for, with the levels that splitting would have left.
  *
  * Waiting. A slot is locked only in the version that a snapshot showed to
  * suffice, or not at all; so no taker holds a slot in vain, and a taker that
@@ -43,7 +46,6 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
-#include "common/int.h"
 #include "counter/counter.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
@@ -51,114 +53,18 @@
 /* Far more than 2^level slots can be. */
 #define MAX_LEVEL			30
 
-/*
- * Calls that add more than ALL_SLOTS_QUANTITY, or to more than ALL_SLOTS_SUM,
- * lock all slots: or else several at once might pass 2^63-1 together.
- */
-#define ALL_SLOTS_QUANTITY	(INT64CONST(1) << 40)
-#define ALL_SLOTS_SUM		(INT64CONST(1) << 62)
-
-/* Slots of a counter as a snapshot has them, ascending. */
-typedef struct Slots
-{
-	Row		  **slots;
-	int			count;
-	int			room;
-	int64		sum;			/* of all, whichever these are */
-} Slots;
-
 int			counter_max_slots;
-
-/* ---- slots ---- */
-
-static void
-insert_slot(Work *work, TableId table, int64 id, int32 number, int32 level,
-			int64 quantity)
-{
-	Row		   *slot = row_new(work, table);
-
-	row_set_int64(slot, SLOTS_ID, id);
-	row_set_int32(slot, SLOTS_SLOT, number);
-	row_set_int32(slot, SLOTS_LEVEL, level);
-	row_set_int64(slot, SLOTS_QUANTITY, quantity);
-	row_insert(slot);
-}
-
-static void
-update_slot(Row *slot, int32 level, int64 quantity)
-{
-	Row		   *changed = row_change(slot);
-
-	row_set_int32(changed, SLOTS_LEVEL, level);
-	row_set_int64(changed, SLOTS_QUANTITY, quantity);
-	row_update(slot, changed);
-}
 
 void
 counter_create(Work *work, TableId table, int64 id, int64 quantity)
 {
-	insert_slot(work, table, id, 0, 0, quantity);
-}
-
-/* One slot as the snapshot has it, or NULL. */
-static Row *
-find_slot(Work *work, TableId table, int64 id, int32 number)
-{
-	Datum		key[] = {Int64GetDatum(id), Int32GetDatum(number)};
-	RowScan    *scan = row_scan_begin(work, table, lengthof(key), key);
-	Row		   *slot = row_scan_next(scan);
-
-	row_scan_end(scan);
-	return slot;
-}
-
-static void
-add_slot(Slots *all, Row *slot)
-{
-	if (all->count == all->room)
-	{
-		all->room *= 2;
-		all->slots = repalloc(all->slots, all->room * sizeof(Row *));
-	}
-	all->slots[all->count++] = slot;
-}
-
-/* Those with at least so much in them; 0 is all. */
-static Slots
-read_slots(Work *work, TableId table, int64 id, int64 at_least)
-{
-	Datum		key = Int64GetDatum(id);
-	RowScan    *scan = row_scan_begin(work, table, 1, &key);
-	Slots		all = {.room = 8};
-	Row		   *slot;
-
-	all.slots = palloc(all.room * sizeof(Row *));
-	while ((slot = row_scan_read(scan)) != NULL)
-	{
-		int64		quantity = row_int64(slot, SLOTS_QUANTITY);
-
-		if (pg_add_s64_overflow(all.sum, quantity, &all.sum))
-			all.sum = PG_INT64_MAX;
-		if (quantity >= at_least)
-			add_slot(&all, row_scan_keep(scan));
-	}
-	row_scan_end(scan);
-	return all;
-}
-
-/* The same as of now, where a snapshot can be. */
-static Slots
-read_slots_now(Work *work, TableId table, int64 id, int64 at_least)
-{
-	if (!IsolationUsesXactSnapshot())
-		row_refresh(work);
-	return read_slots(work, table, id, at_least);
+	slot_insert(work, table, id, 0, 0, quantity);
 }
 
 int64
 counter_available(Work *work, TableId table, int64 id)
 {
-	return read_slots(work, table, id, PG_INT64_MAX).sum;
+	return slots_read(work, table, id, PG_INT64_MAX).sum;
 }
 
 /* ---- hold ---- */
@@ -171,7 +77,7 @@ counter_available(Work *work, TableId table, int64 id)
 static Row *
 find_own_slot(Work *work, TableId table, int64 id)
 {
-	Row		   *first = find_slot(work, table, id, 0);
+	Row		   *first = slot_find(work, table, id, 0);
 	int			level = first ? row_int32(first, SLOTS_LEVEL) : 0;
 
 	for (level = Min(level, MAX_LEVEL); level > 0; level--)
@@ -181,92 +87,11 @@ find_own_slot(Work *work, TableId table, int64 id)
 
 		if (number == 0)
 			break;
-		slot = find_slot(work, table, id, number);
+		slot = slot_find(work, table, id, number);
 		if (slot != NULL || row_int64(first, SLOTS_QUANTITY) == 0)
 			return slot;
 	}
 	return first;
-}
-
-static void
-hold_one(CounterHold *hold, Row *slot)
-{
-	hold->slots = palloc(sizeof(Row *));
-	hold->slots[0] = slot;
-	hold->slot_count = 1;
-}
-
-/* What came of a look at all slots. */
-typedef enum Outcome
-{
-	HELD,						/* one that suffices and was free */
-	BUSY,						/* those that suffice are somebody else's */
-	CHANGED,					/* at least one has; it may be free */
-	NONE_SUFFICES
-} Outcome;
-
-/* Hold one that is free of slots that suffice; *busy is one that is not. */
-static Outcome
-hold_free_slot(const Slots *fit, CounterHold *hold, int32 *busy)
-{
-	Outcome		outcome = NONE_SUFFICES;
-
-	for (int i = 0; i < fit->count; i++)
-	{
-		int			nth = (i + compat_my_proc_number()) % fit->count;
-		Row		   *slot = fit->slots[nth];
-		int32		number = row_int32(slot, SLOTS_SLOT);
-		bool		is_busy;
-
-		if (row_lock_unchanged(slot, false, &is_busy))
-		{
-			hold_one(hold, slot);
-			return HELD;
-		}
-		if (!is_busy)
-			outcome = CHANGED;
-		else if (outcome == NONE_SUFFICES)
-		{
-			*busy = number;
-			outcome = BUSY;
-		}
-	}
-	return outcome;
-}
-
-/* Are these the slots of before, none more and none less? */
-static bool
-same_slots(const Slots *all, const Slots *before)
-{
-	if (all->count != before->count)
-		return false;
-	for (int i = 0; i < all->count; i++)
-		if (row_int32(all->slots[i], SLOTS_SLOT) !=
-			row_int32(before->slots[i], SLOTS_SLOT))
-			return false;
-	return true;
-}
-
-/* Lock all slots; what they sum up to is then exact. */
-static Slots
-lock_all(Work *work, TableId table, int64 id)
-{
-	Slots		locked = {0};
-
-	for (;;)
-	{
-		Slots		all = read_slots_now(work, table, id, 0);
-		bool		is_gone = false;
-
-		if (same_slots(&all, &locked))
-			return all;
-		for (int i = 0; i < all.count; i++)
-			if (!row_lock_found(all.slots[i]))
-				is_gone = true;
-		if (!is_gone)
-			locked = all;
-		CHECK_FOR_INTERRUPTS();
-	}
 }
 
 /* Hold all slots, if there is enough in them together. */
@@ -274,27 +99,12 @@ static bool
 hold_all(Work *work, TableId table, int64 id, CounterHold *hold,
 		 int64 *available)
 {
-	Slots		all = lock_all(work, table, id);
+	Slots		all = slots_lock_all(work, table, id);
 
 	hold->slots = all.slots;
 	hold->slot_count = all.count;
 	*available = all.sum;
 	return all.sum >= hold->quantity;
-}
-
-/* Wait for the holder of that slot, without locking it unless they gave up. */
-static bool
-wait_for_slot(Work *work, TableId table, int64 id, int32 number,
-			  CounterHold *hold)
-{
-	Row		   *slot = find_slot(work, table, id, number);
-	bool		is_busy;
-
-	hold->waited = true;
-	if (slot == NULL || !row_lock_unchanged(slot, true, &is_busy))
-		return false;
-	hold_one(hold, slot);
-	return true;
 }
 
 bool
@@ -310,9 +120,28 @@ counter_look(Work *work, TableId table, int64 id, int64 quantity,
 	return hold->own != NULL;
 }
 
-bool
-counter_hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
-					int64 *available)
+/*
+ * In REPEATABLE READ and above a taker that waited for somebody ends in 40001,
+ * before it could split. So the session keeps in mind where that was, and its
+ * retry counts as the one that waited.
+ */
+typedef struct CounterName
+{
+	TableId		table;
+	int64		id;				/* 0: none */
+} CounterName;
+
+static CounterName failed_at;
+
+static bool
+failed_here(TableId table, int64 id)
+{
+	return failed_at.id == id && failed_at.table == table;
+}
+
+static bool
+hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
+			int64 *available)
 {
 	int64		quantity = hold->quantity;
 	bool		is_busy;
@@ -320,24 +149,24 @@ counter_hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
 	*available = quantity;
 	if (hold->own != NULL && row_lock_unchanged(hold->own, false, &is_busy))
 	{
-		hold_one(hold, hold->own);
+		slot_hold(hold, hold->own);
 		return true;
 	}
 
 	for (;;)
 	{
-		Slots		fit = read_slots_now(work, table, id, quantity);
+		Slots		fit = slots_read_now(work, table, id, quantity);
 		int32		busy;
 
 		*available = fit.sum;
 		if (fit.sum < quantity && !IsolationUsesXactSnapshot())
 			return false;
-		switch (hold_free_slot(&fit, hold, &busy))
+		switch (slot_hold_free(&fit, hold, &busy))
 		{
 			case HELD:
 				return true;
 			case BUSY:
-				if (wait_for_slot(work, table, id, busy, hold))
+				if (slot_wait(work, table, id, busy, hold))
 					return true;
 				break;
 			case CHANGED:
@@ -347,6 +176,25 @@ counter_hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+bool
+counter_hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
+					int64 *available)
+{
+	bool		is_retry;
+	bool		is_held;
+
+	if (!IsolationUsesXactSnapshot())
+		return hold_looked(work, table, id, hold, available);
+
+	is_retry = failed_here(table, id);
+	failed_at.table = table;
+	failed_at.id = id;
+	is_held = hold_looked(work, table, id, hold, available);
+	failed_at.id = 0;
+	hold->waited |= is_retry;
+	return is_held;
 }
 
 bool
@@ -369,7 +217,7 @@ counter_hold_most(Work *work, TableId table, int64 id, int64 quantity,
 	return Min(available, quantity);
 }
 
-/* ---- take and give ---- */
+/* ---- take ---- */
 
 /*
  * Take from one slot, and split it if that had to be waited for. A slot that is
@@ -390,21 +238,21 @@ take_from_one(CounterHold *hold)
 		number + (1 << level) < counter_max_slots)
 	{
 		level++;
-		insert_slot(slot->work, slot->table, row_int64(slot, SLOTS_ID),
+		slot_insert(slot->work, slot->table, row_int64(slot, SLOTS_ID),
 					number + (1 << (level - 1)), level, half);
 		rest -= half;
 	}
 	if (rest == 0 && number != 0)
 		row_delete(slot);
 	else
-		update_slot(slot, level, rest);
+		slot_update(slot, level, rest);
 }
 
 /* All slots are ours: leave one, with that much. */
 static void
 merge(Row **slots, int count, int64 quantity)
 {
-	update_slot(slots[0], 0, quantity);
+	slot_update(slots[0], 0, quantity);
 	for (int i = 1; i < count; i++)
 		row_delete(slots[i]);
 }
@@ -434,117 +282,4 @@ counter_take_less(CounterHold *hold, int64 quantity)
 	hold->quantity = quantity;
 	if (quantity > 0)
 		counter_take(hold);
-}
-
-/* Lock slots, ascending, until somebody else's; how many. */
-static int
-lock_free_slots(const Slots *all)
-{
-	int			count = 0;
-	bool		is_busy;
-
-	while (count < all->count &&
-		   row_lock_unchanged(all->slots[count], false, &is_busy))
-		count++;
-	return count;
-}
-
-/* Hold any slot, whatever is in it. */
-static bool
-hold_any_slot(Work *work, TableId table, int64 id, const Slots *all,
-			  CounterHold *hold)
-{
-	int32		busy;
-
-	switch (hold_free_slot(all, hold, &busy))
-	{
-		case HELD:
-			return true;
-		case BUSY:
-			return wait_for_slot(work, table, id, busy, hold);
-		default:
-			return false;
-	}
-}
-
-/*
- * Add quantity to any one slot; false: they have changed, look again. If it is
- * the only one, as after a rush, it may be split from the start again. No other
- * was made since: all come from splitting this one, which has not changed.
- */
-static bool
-give_to_one(Work *work, TableId table, int64 id, const Slots *all,
-			int64 quantity)
-{
-	CounterHold hold = {0};
-	Row		   *slot;
-
-	if (!hold_any_slot(work, table, id, all, &hold))
-		return false;
-	slot = hold.slots[0];
-	update_slot(slot, all->count > 1 ? row_int32(slot, SLOTS_LEVEL) : 0,
-				row_int64(slot, SLOTS_QUANTITY) + quantity);
-	return true;
-}
-
-/* Only with all slots locked is it certain that so much may be added. */
-static bool
-needs_all_slots(const Slots *all, int64 quantity)
-{
-	return all->sum > ALL_SLOTS_SUM || quantity > ALL_SLOTS_QUANTITY;
-}
-
-/* All slots of a counter that somebody gives to. */
-static Slots
-read_slots_to_give(Work *work, TableId table, int64 id)
-{
-	Slots		all = read_slots_now(work, table, id, 0);
-
-	if (all.count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("counter " INT64_FORMAT " in table \"%s\" has no slot",
-						id, table_name(table))));
-	return all;
-}
-
-bool
-counter_give(Work *work, TableId table, int64 id, int64 quantity)
-{
-	for (;;)
-	{
-		Slots		all = read_slots_to_give(work, table, id);
-		bool		is_all = needs_all_slots(&all, quantity);
-		int64		sum;
-
-		if (is_all)
-			all = lock_all(work, table, id);
-		if (pg_add_s64_overflow(all.sum, quantity, &sum))
-			return false;
-
-		if (is_all || lock_free_slots(&all) == all.count)
-		{
-			merge(all.slots, all.count, sum);
-			return true;
-		}
-		all = read_slots(work, table, id, 0);
-		if (give_to_one(work, table, id, &all, quantity))
-			return true;
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-bool
-counter_give_back(Work *work, TableId table, int64 id, int64 quantity)
-{
-	for (;;)
-	{
-		Slots		all = read_slots_to_give(work, table, id);
-
-		if (needs_all_slots(&all, quantity))
-			return counter_give(work, table, id, quantity);
-		if (give_to_one(work, table, id, &all, quantity))
-			return true;
-		CHECK_FOR_INTERRUPTS();
-	}
 }

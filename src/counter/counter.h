@@ -5,20 +5,10 @@
 #ifndef COMMERCE_COUNTER_H
 #define COMMERCE_COUNTER_H
 
-#include "row/row.h"
+#include "counter/counter_slots.h"
 
 /* The setting commerce.max_slots. */
 extern int	counter_max_slots;
-
-/* What counter_look() found and counter_hold() locked, for counter_take(). */
-typedef struct CounterHold
-{
-	Row		   *own;			/* the slot that is tried first, or NULL */
-	Row		  **slots;			/* one that suffices, or all */
-	int			slot_count;
-	int64		quantity;
-	bool		waited;			/* for somebody who took from the same slot */
-} CounterHold;
 
 /* Make the counter id in a table of slots. */
 extern void counter_create(Work *work, TableId table, int64 id,
@@ -62,8 +52,8 @@ extern void counter_take_less(CounterHold *hold, int64 quantity);
 
 /*
  * Add quantity; false, and nothing done, if that passes 2^63-1. Where nobody
- * is taking, the counter goes back to one slot; else several slots may stay
- * locked to the end of the transaction.
+ * is taking, all is shared out anew over the slots there are; else several
+ * slots may stay locked to the end of the transaction.
  */
 extern bool counter_give(Work *work, TableId table, int64 id, int64 quantity);
 
@@ -73,5 +63,31 @@ extern bool counter_give(Work *work, TableId table, int64 id, int64 quantity);
  */
 extern bool counter_give_back(Work *work, TableId table, int64 id,
 							  int64 quantity);
+
+/* What came of trying. */
+typedef enum CounterTry
+{
+	COUNTER_HELD,
+	COUNTER_BUSY,				/* somebody holds what it takes */
+	COUNTER_FULL				/* it would pass 2^63-1 */
+} CounterTry;
+
+/*
+ * The same in two steps, waiting for nobody: hold what it takes to give
+ * quantity back, and give some of that, or nothing.
+ */
+extern CounterTry counter_try_to_give(Work *work, TableId table, int64 id,
+									  int64 quantity, CounterHold *hold);
+extern void counter_put_back(const CounterHold *hold, int64 quantity);
+
+/* Raise 22023 unless slots, an argument, is 1..commerce.max_slots. */
+extern void counter_check_slots(int32 slots);
+
+/*
+ * Spread what there is over so many slots, but over no fewer than before and
+ * no more than there are units; returns how many that is. Waits for takers.
+ */
+extern int32 counter_spread(Work *work, TableId table, int64 id,
+							int32 wanted);
 
 #endif							/* COMMERCE_COUNTER_H */

@@ -19,6 +19,13 @@
  * Where no notifier runs (no preload, a database not listed, one starting or
  * ended by an error) the transaction notifies by itself, as any NOTIFY.
  *
+ * A notification is a hint, and never fails an order: where the server's queue
+ * of them is nearly full, as some listener sits in a transaction, it is left
+ * out. Asking how full the queue is takes its lock and frees what has been read
+ * by all. An order asks once a second, or each time where the queue is so small
+ * that a second could fill it; the notifier asks each time, and goes on asking
+ * until it has told of what it left out.
+ *
  * A notifier's place in shared memory is its own from its start to its end;
  * the lock is for claiming one. Others only read database_id, then latch,
  * which may be that of a process that is gone: setting it then only makes
@@ -27,6 +34,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/compat.h"
 #include "commands/async.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
@@ -37,6 +45,8 @@
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #define CHANNEL "commerce_outbox"
 
@@ -102,10 +112,65 @@ notify_at_commit(void)
 		wants_to_notify = true;
 }
 
-void
+/* ---- the server's queue ---- */
+
+/* The server itself warns from a half on, and fails commits when it is full. */
+#define NEARLY_FULL		0.45
+#define ASK_EVERY_MS	1000
+
+static bool
+queue_has_room(void)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	return DatumGetFloat8(pg_notification_queue_usage(fcinfo)) < NEARLY_FULL;
+}
+
+bool
 notify_channel(void)
 {
+	if (!queue_has_room())
+		return false;
 	Async_Notify(CHANNEL, NULL);
+	return true;
+}
+
+/* As of the last time that we asked. */
+static bool
+queue_had_room(void)
+{
+	static TimestampTz asked_at;
+	static bool had_room = true;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (compat_notify_queue_is_small() || !had_room ||
+		TimestampDifferenceExceeds(asked_at, now, ASK_EVERY_MS))
+	{
+		had_room = queue_has_room();
+		asked_at = now;
+	}
+	return had_room;
+}
+
+/* In an order's own transaction, where there is no notifier. */
+static void
+notify_inline(void)
+{
+	static bool has_warned;
+
+	if (queue_had_room())
+	{
+		Async_Notify(CHANNEL, NULL);
+		has_warned = false;
+		return;
+	}
+	if (!has_warned)
+		ereport(WARNING,
+				(errmsg("channel %s is not notified: the server's notification queue is nearly full",
+						CHANNEL),
+				 errhint("The order is not affected. A session that listens should not stay in a transaction.")));
+	has_warned = true;
 }
 
 static void
@@ -133,13 +198,13 @@ at_transaction_end(XactEvent event, void *arg)
 				break;
 			to_wake = find_notifier(MyDatabaseId);
 			if (to_wake == NULL)
-				notify_channel();
+				notify_inline();
 			break;
 
 		case XACT_EVENT_PRE_PREPARE:
 			/* What notifies cannot be prepared; a notifier will find it. */
 			if (wants_to_notify && !is_listed_here())
-				notify_channel();
+				notify_inline();
 			break;
 
 		case XACT_EVENT_COMMIT:

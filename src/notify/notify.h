@@ -29,8 +29,11 @@ extern uint32 notify_take_pending(void);
 
 extern bool notify_has_pending(void);
 
-/* Notify the channel when the current transaction commits. */
-extern void notify_channel(void);
+/*
+ * Notify the channel when the current transaction commits; false: the server's
+ * queue has no room for it, which asking frees as far as it can be.
+ */
+extern bool notify_channel(void);
 
 /* Shared memory and callbacks; called once, by _PG_init. */
 extern void notify_init(void);

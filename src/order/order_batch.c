@@ -362,7 +362,12 @@ place_nth(Part *part, int i, int64 *order_id)
 	refusal = order_decide(&locked.source, request, &decision);
 	if (refusal)
 		return refusal;
-	*order_id = key ? key->order_id : sequence_next(SEQUENCE_ORDER_ID);
+	if (key)
+		*order_id = key->order_id;
+	else if (requested->order_id)
+		*order_id = requested->order_id;
+	else
+		*order_id = sequence_next(SEQUENCE_ORDER_ID);
 	take_locked(part, *order_id, request, &decision);
 	if (key)
 		order_key_use(part->work, key, request);
@@ -412,16 +417,9 @@ return_row(ReturnSetInfo *result, int request_no, int64 order_id,
 	Datum		values[5] = {
 		Int32GetDatum(request_no), Int64GetDatum(order_id)
 	};
-	bool		nulls[5] = {false, false, true, true, true};
+	bool		nulls[5] = {false, refusal != NULL};
 
-	if (refusal)
-	{
-		nulls[1] = true;
-		nulls[2] = nulls[3] = nulls[4] = false;
-		values[2] = CStringGetTextDatum(refusal_sqlstate(refusal));
-		values[3] = CStringGetTextDatum(refusal_message(refusal));
-		values[4] = JsonbPGetDatum(refusal_detail(refusal));
-	}
+	refusal_columns(refusal, &values[2], &nulls[2]);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -45,7 +45,8 @@ write_cancelled(Row *order, bool was_paid, text *reason)
 }
 
 static Refusal *
-give_back_lines(Work *work, const OrderLines *lines)
+give_back_lines(Work *work, int64 order_id, const OrderLines *lines,
+				bool restock)
 {
 	StockUnits *units = palloc(lines->count * sizeof(StockUnits));
 
@@ -54,12 +55,16 @@ give_back_lines(Work *work, const OrderLines *lines)
 		units[i].option_id = row_int64(lines->rows[i], ORDER_ITEMS_OPTION_ID);
 		units[i].quantity = row_int64(lines->rows[i], ORDER_ITEMS_QUANTITY);
 	}
-	return stock_give_back(work, units, lines->count);
+	if (restock)
+		return stock_give_back(work, units, lines->count);
+	stock_write_off(work, units, lines->count, order_id);
+	return NULL;
 }
 
 /* *cancelled becomes the order's new row. */
 static Refusal *
-cancel_locked(Work *work, int64 order_id, text *reason, Row **cancelled)
+cancel_locked(Work *work, int64 order_id, text *reason, bool restock,
+			  Row **cancelled)
 {
 	Row		   *order;
 	Payment		payment = {0};
@@ -88,11 +93,15 @@ cancel_locked(Work *work, int64 order_id, text *reason, Row **cancelled)
 		outbox_write(work, EVENT_ORDER_CANCELLED, order_id);
 	}
 	order_give_back_coupon(order);
-	return give_back_lines(work, &lines);
+	return give_back_lines(work, order_id, &lines, restock);
 }
 
 static Entry cancel_order_entry = {
-	.arguments = {{"order_id", INT8OID}, {"reason", TEXTOID, true}},
+	.arguments = {
+		{"order_id", INT8OID},
+		{"reason", TEXTOID, true},
+		{"restock", BOOLOID}
+	},
 	.row = "orders"
 };
 
@@ -111,7 +120,8 @@ commerce_cancel_order(PG_FUNCTION_ARGS)
 	reason = args_reason(fcinfo, 1);
 
 	row_begin_write(&work, "cancel_order()");
-	refusal_check(cancel_locked(&work, PG_GETARG_INT64(0), reason, &cancelled));
+	refusal_check(cancel_locked(&work, PG_GETARG_INT64(0), reason,
+								PG_GETARG_BOOL(2), &cancelled));
 	result = row_datum(cancelled);
 	row_end(&work);
 	return result;

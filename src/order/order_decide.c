@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "order/order_decide.h"
-#include "shop/catalogue.h"
+#include "shop/user.h"
 
 /* What is amiss, or NULL for each. */
 typedef struct Findings
@@ -21,6 +21,7 @@ typedef struct Findings
 	Refusal    *price;			/* an option is missing, or the sum too large */
 	Refusal    *stock;
 	Refusal    *coupon;
+	Refusal    *total;			/* it is not what was expected */
 	Refusal    *payment;
 } Findings;
 
@@ -42,10 +43,12 @@ rank_refusals(const Findings *findings)
 		return findings->price;
 	if (findings->coupon)
 		return findings->coupon;
+	if (findings->total)
+		return findings->total;
 	return findings->payment;
 }
 
-/* Coupon and payment; what the coupon takes off is taken off. */
+/* Coupon, total and payment; what the coupon takes off is taken off. */
 static void
 find_terms(OrderSource *source, const OrderRequest *request,
 		   OrderDecision *decision, Findings *findings)
@@ -63,7 +66,11 @@ find_terms(OrderSource *source, const OrderRequest *request,
 			return;
 		pricing_discount(pricing, decision->coupon.discount);
 	}
-	if (decision->payment)
+	if (request->has_expected_total &&
+		pricing->total != request->expected_total)
+		findings->total = refuse_total_changed(request->expected_total,
+											   pricing->total);
+	else if (decision->payment)
 		findings->payment = payment_check(decision->payment, pricing->total);
 }
 
@@ -90,7 +97,7 @@ check_user(OrderSource *source, const OrderRequest *request,
 {
 	if (decision->payment && decision->payment->account)
 		return NULL;
-	return catalogue_check_user(source->work, request->user_id);
+	return user_check(source->work, request->user_id);
 }
 
 Refusal *
@@ -115,6 +122,7 @@ order_decide(OrderSource *source, const OrderRequest *request,
 	if (source->hold_stock)
 		findings.stock =
 			source->hold_stock(source, &request->items,
-							   findings.coupon || findings.payment);
+							   findings.coupon || findings.total ||
+							   findings.payment);
 	return rank_refusals(&findings);
 }

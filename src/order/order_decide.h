@@ -64,7 +64,7 @@ typedef struct OrderDecision
 
 /*
  * Fill the decision, or return the refusal that ranks first: SC001, SC003,
- * SC301, 22003, the coupon's, SC102, SC103. Writes nothing.
+ * SC301, 22003, the coupon's, SC306, SC102, SC103. Writes nothing.
  */
 extern Refusal *order_decide(OrderSource *source, const OrderRequest *request,
 							 OrderDecision *decision);

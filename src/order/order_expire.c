@@ -1,179 +1,273 @@
 /*
  * order_expire.c
- *		Closing a batch of orders that were not paid in time.
+ *		Closing orders that were not paid in time, whatever one of them does.
  *
- * An expiry takes the orders that nobody holds, and waits for no other:
- * whoever pays or cancels one right now is first, and what they leave pending
- * is for the next expiry. Then it takes the coupons of all these orders,
- * ascending, then their stock, option by option, ascending, each only once.
- * That is the lock order of order_lifecycle.c, for the whole batch as for one
- * order.
+ * The oldest that are due are picked, and closed together, a part at a time, in
+ * a subtransaction (order_expire_part.c). Only if that ends in an error, which
+ * may be a trigger's, is the part halved again and again, until the order that
+ * is at fault stands alone: it is warned of and passed over. So there is no
+ * subtransaction for each order, but where many are at fault.
  *
- * A Work keeps its rows to its end, so each step begins a new one now and then.
+ * What fails for reasons that are not an order's ends the call: a cancel, a
+ * serialization failure, a lack of resources.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/args.h"
+#include "base/clock.h"
 #include "base/entry.h"
-#include "base/ids.h"
-#include "base/refusal.h"
+#include "base/printable.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
-#include "order/order_lifecycle.h"
-#include "shop/coupon.h"
-#include "shop/stock.h"
+#include "miscadmin.h"
+#include "order/order_expire.h"
+#include "order/order_expire_part.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 
-/* Orders, coupons or options that one Work handles. */
-#define WORK_SIZE 1000
+/* Orders that are closed together. */
+#define PART_SIZE		1000
 
-/* A coupon and the order that it goes back from. */
-typedef struct OrderCoupon
+/* In one call: time to wait for locks, orders to pass over, and at fault. */
+#define WAIT_MS			50
+#define PASSED_MAX		10000
+#define FAULTS_MAX		100
+
+/* Orders at fault that a process keeps in mind; between tries of one. */
+#define REMEMBERED		1000
+#define FIRST_REST_MS	1000
+#define MAX_REST_MS		600000
+
+typedef struct FaultyOrder
 {
-	int64		coupon_id;
-	int64		order_id;
-} OrderCoupon;
+	int64		order_id;		/* 0: none */
+	int64		rest_ms;
+	int64		retry_at_ms;
+} FaultyOrder;
 
 typedef struct Expiry
 {
-	int64	   *order_ids;
-	int64		order_count;
-	OrderCoupon *coupons;		/* room for one an order */
-	int64		coupon_count;
-	StockUnits *units;
-	int64		unit_count;
-	int64		unit_room;
+	int64		deadline_ms;
+	int64		expired;
+	int			faults;
+	int64	   *passed;			/* orders that are not to be picked again */
+	int			passed_count;
 } Expiry;
 
-/* Lock up to batch_size orders that are due and free, the oldest first. */
-static void
-lock_due(int32 batch_size, Expiry *expiry)
+bool		order_expire_backs_off;
+
+static FaultyOrder faulty[REMEMBERED];
+
+/* ---- orders at fault ---- */
+
+/* Where this order is kept in mind, or else the place that is free first. */
+static FaultyOrder *
+find_faulty(int64 order_id)
 {
-	static SqlStatement lock = {
+	FaultyOrder *oldest = &faulty[0];
+
+	for (int i = 0; i < REMEMBERED; i++)
+	{
+		if (faulty[i].order_id == order_id)
+			return &faulty[i];
+		if (faulty[i].retry_at_ms < oldest->retry_at_ms)
+			oldest = &faulty[i];
+	}
+	oldest->order_id = order_id;
+	oldest->rest_ms = FIRST_REST_MS / 2;
+	return oldest;
+}
+
+static void
+pass_over(Expiry *expiry, int64 order_id)
+{
+	if (expiry->passed_count < PASSED_MAX)
+		expiry->passed[expiry->passed_count++] = order_id;
+}
+
+static void
+note_fault(Expiry *expiry, int64 order_id, const ErrorData *error)
+{
+	expiry->faults++;
+	pass_over(expiry, order_id);
+	if (order_expire_backs_off)
+	{
+		FaultyOrder *order = find_faulty(order_id);
+
+		order->rest_ms = Min(2 * order->rest_ms, MAX_REST_MS);
+		order->retry_at_ms = clock_ms() + order->rest_ms;
+	}
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("could not expire order " INT64_FORMAT ": %s", order_id,
+					printable(error->message)),
+			 error->detail ?
+			 errdetail_internal("%s", printable(error->detail)) : 0,
+			 errhint("The other orders are expired, this one is tried again."),
+			 error->context ? errcontext("%s", printable(error->context)) : 0));
+}
+
+static void
+pass_over_faulty(Expiry *expiry)
+{
+	int64		now_ms = clock_ms();
+
+	for (int i = 0; i < REMEMBERED; i++)
+		if (faulty[i].order_id != 0 && faulty[i].retry_at_ms > now_ms)
+			pass_over(expiry, faulty[i].order_id);
+}
+
+/* ---- parts ---- */
+
+/* Is the error about something else than the order? */
+static bool
+ends_the_call(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_T_R_SERIALIZATION_FAILURE) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_READ_ONLY_SQL_TRANSACTION);
+}
+
+/* Close these in a subtransaction; returns the error that undid it, or NULL. */
+static ErrorData *
+try_part(Expiry *expiry, const int64 *order_ids, int count, bool *is_left)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+	volatile int closed = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		closed = order_expire_part(order_ids, count, expiry->deadline_ms,
+								   is_left);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error != NULL && ends_the_call(error))
+		ReThrowError(error);
+	expiry->expired += error == NULL ? closed : 0;
+	return error;
+}
+
+static void
+expire_these(Expiry *expiry, const int64 *order_ids, int count)
+{
+	bool	   *is_left = palloc(count * sizeof(bool));
+	ErrorData  *error = try_part(expiry, order_ids, count, is_left);
+
+	if (error == NULL)
+	{
+		for (int i = 0; i < count; i++)
+			if (is_left[i])
+				pass_over(expiry, order_ids[i]);
+	}
+	else if (count == 1)
+		note_fault(expiry, order_ids[0], error);
+	else if (expiry->faults < FAULTS_MAX)
+	{
+		expire_these(expiry, order_ids, count / 2);
+		expire_these(expiry, order_ids + count / 2, count - count / 2);
+	}
+	pfree(is_left);
+}
+
+/* The oldest that are due; returns how many. */
+static int
+pick_due(const Expiry *expiry, int most, int64 *order_ids)
+{
+	static SqlStatement pick = {
 		.text = "SELECT order_id FROM commerce.orders"
 		" WHERE status = 'pending' AND expires_at <= now()"
-		" ORDER BY expires_at LIMIT $1"
-		" FOR NO KEY UPDATE SKIP LOCKED",
-		.argument_count = 1, .argument_types = {INT8OID}
+		" AND order_id <> ALL ($2)"
+		" ORDER BY expires_at LIMIT $1",
+		.argument_count = 2, .argument_types = {INT8OID, INT8ARRAYOID}
 	};
-	Datum		arguments[] = {Int64GetDatum(batch_size)};
+	Datum	   *passed = palloc(Max(expiry->passed_count, 1) * sizeof(Datum));
+	Datum		arguments[2];
 	SqlRun		run;
 	bool		isnull;
+	int			count;
 
+	for (int i = 0; i < expiry->passed_count; i++)
+		passed[i] = Int64GetDatum(expiry->passed[i]);
+	arguments[0] = Int64GetDatum(most);
+	arguments[1] = PointerGetDatum(construct_array(passed,
+												   expiry->passed_count,
+												   INT8OID, sizeof(int64),
+												   FLOAT8PASSBYVAL,
+												   TYPALIGN_DOUBLE));
 	sql_begin_write(&run, "expire_orders()");
-	sql_run(&run, &lock, arguments);
-	expiry->order_count = SPI_processed;
-	expiry->order_ids = SPI_palloc(Max(SPI_processed, 1) * sizeof(int64));
-	for (int64 i = 0; i < expiry->order_count; i++)
-		expiry->order_ids[i] =
-			DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
-										SPI_tuptable->tupdesc, 1, &isnull));
+	sql_run(&run, &pick, arguments);
+	count = (int) SPI_processed;
+	for (int i = 0; i < count; i++)
+		order_ids[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i],
+												   SPI_tuptable->tupdesc, 1,
+												   &isnull));
 	sql_end(&run);
+	return count;
 }
 
-static void
-collect_units(Expiry *expiry, Row *line)
-{
-	StockUnits *units;
+/* ---- the call ---- */
 
-	if (expiry->unit_count == expiry->unit_room)
-	{
-		expiry->unit_room *= 2;
-		expiry->units = repalloc(expiry->units,
-								 expiry->unit_room * sizeof(StockUnits));
-	}
-	units = &expiry->units[expiry->unit_count++];
-	units->option_id = row_int64(line, ORDER_ITEMS_OPTION_ID);
-	units->quantity = row_int64(line, ORDER_ITEMS_QUANTITY);
+bool
+order_expire_is_subscriber(void)
+{
+	static SqlStatement ask = {
+		.text = "SELECT count(*) FROM pg_catalog.pg_subscription_rel r"
+		" JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid"
+		" WHERE s.subenabled AND r.srrelid = 'commerce.orders'::pg_catalog.regclass",
+		.argument_count = 0
+	};
+	SqlRun		run;
+	int64		count;
+
+	sql_begin_read(&run);
+	count = sql_int64(&run, &ask, NULL);
+	sql_end(&run);
+	return count > 0;
 }
 
-/* Close a locked order; its coupon and its stock are for later. */
-static void
-expire_order(Work *work, int64 order_id, Expiry *expiry)
+static int64
+expire(int32 batch_size)
 {
-	Row		   *order;
-	Row		   *expired;
-	OrderLines	lines;
+	Expiry		expiry = {.deadline_ms = clock_ms() + WAIT_MS};
+	int64	   *order_ids = palloc(PART_SIZE * sizeof(int64));
 
-	refusal_check(order_lock(work, order_id, &order));
-	Assert(row_is(order, ORDERS_STATUS, ORDER_PENDING));
-	expired = row_change(order);
-	row_set_enum(expired, ORDERS_STATUS, ORDER_EXPIRED);
-	row_set_now(expired, ORDERS_CLOSED_AT);
-	row_update(order, expired);
-
-	if (!row_is_null(order, ORDERS_COUPON_ID))
+	expiry.passed = palloc(PASSED_MAX * sizeof(int64));
+	if (order_expire_backs_off)
+		pass_over_faulty(&expiry);
+	for (;;)
 	{
-		OrderCoupon *coupon = &expiry->coupons[expiry->coupon_count++];
+		int			most = (int) Min(batch_size - expiry.expired, PART_SIZE);
+		int			passed = expiry.passed_count;
+		int64		expired = expiry.expired;
+		int			count = pick_due(&expiry, most, order_ids);
 
-		coupon->coupon_id = row_int64(order, ORDERS_COUPON_ID);
-		coupon->order_id = order_id;
-	}
-	lines = order_lines(work, order_id);
-	for (int i = 0; i < lines.count; i++)
-		collect_units(expiry, lines.rows[i]);
-}
-
-/*
- * Sort the units and add up those of one option. An order has at most 10^9 of
- * one, and a batch at most 2^31 orders.
- */
-static void
-merge_units(Expiry *expiry)
-{
-	int64		merged = 0;
-
-	qsort(expiry->units, expiry->unit_count, sizeof(StockUnits),
-		  id_compare_first);
-	for (int64 i = 1; i < expiry->unit_count; i++)
-	{
-		StockUnits *last = &expiry->units[merged];
-
-		if (expiry->units[i].option_id == last->option_id)
-			last->quantity += expiry->units[i].quantity;
-		else
-			expiry->units[++merged] = expiry->units[i];
-	}
-	expiry->unit_count = Min(expiry->unit_count, merged + 1);
-}
-
-/* How many of count are left from start on for one Work. */
-static int
-portion(int64 start, int64 count)
-{
-	return (int) Min(count - start, WORK_SIZE);
-}
-
-static void
-expire_locked(Expiry *expiry)
-{
-	Work		work;
-
-	for (int64 start = 0; start < expiry->order_count; start += WORK_SIZE)
-	{
-		row_begin_write(&work, "expire_orders()");
-		for (int i = 0; i < portion(start, expiry->order_count); i++)
-			expire_order(&work, expiry->order_ids[start + i], expiry);
-		row_end(&work);
-	}
-
-	qsort(expiry->coupons, expiry->coupon_count, sizeof(OrderCoupon),
-		  id_compare_first);
-	for (int64 start = 0; start < expiry->coupon_count; start += WORK_SIZE)
-	{
-		row_begin_write(&work, "expire_orders()");
-		for (int i = 0; i < portion(start, expiry->coupon_count); i++)
-			coupon_give_back(&work, expiry->coupons[start + i].coupon_id,
-							 expiry->coupons[start + i].order_id, false);
-		row_end(&work);
-	}
-
-	merge_units(expiry);
-	for (int64 start = 0; start < expiry->unit_count; start += WORK_SIZE)
-	{
-		row_begin_write(&work, "expire_orders()");
-		refusal_check(stock_give_back(&work, &expiry->units[start],
-									  portion(start, expiry->unit_count)));
-		row_end(&work);
+		if (count > 0)
+			expire_these(&expiry, order_ids, count);
+		if (count < most || expiry.expired >= batch_size ||
+			expiry.faults >= FAULTS_MAX ||
+			expiry.passed_count >= PASSED_MAX ||
+			(expiry.expired == expired && expiry.passed_count == passed))
+			return expiry.expired;
 	}
 }
 
@@ -189,19 +283,19 @@ Datum
 commerce_expire_orders(PG_FUNCTION_ARGS)
 {
 	int32		batch_size;
-	Expiry		expiry = {0};
 
 	entry_check(fcinfo, &expire_orders_entry);
 	batch_size = PG_GETARG_INT32(0);
 	if (batch_size < 1)
 		args_invalid("batch_size", "be at least 1");
-
-	lock_due(batch_size, &expiry);
-	if (expiry.order_count == 0)
+	PreventCommandIfReadOnly("expire_orders()");
+	if (order_expire_is_subscriber())
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no order is expired: commerce.orders belongs to a subscription"),
+				 errhint("Its publisher expires orders. Disable or drop the subscription once this database is the shop.")));
 		PG_RETURN_INT64(0);
-	expiry.coupons = palloc(expiry.order_count * sizeof(OrderCoupon));
-	expiry.unit_room = expiry.order_count;
-	expiry.units = palloc(expiry.unit_room * sizeof(StockUnits));
-	expire_locked(&expiry);
-	PG_RETURN_INT64(expiry.order_count);
+	}
+	PG_RETURN_INT64(expire(batch_size));
 }

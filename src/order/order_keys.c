@@ -5,7 +5,8 @@
  * Keys come first in the lock order, so all are reserved before anything else
  * is locked, each for the first request that bears it. If that one is refused,
  * the next one with this key is a request like any other; a key that no request
- * used is forgotten in the end. The order's id is the key's, whoever uses it.
+ * used is forgotten in the end. The order's id is the key's, whichever request
+ * uses it.
  */
 #include "postgres.h"
 
@@ -110,29 +111,43 @@ keep_digest(Work *work, bytea *digest)
 }
 
 static void
-reserve_key(Work *work, OrderKey *key, const OrderRequest *request)
+reserve_key(Work *work, OrderKey *key, const RequestedOrder *first)
 {
-	bytea	   *digest = digest_of(request);
+	bytea	   *digest = digest_of(&first->order);
 
-	key->order_id = sequence_next(SEQUENCE_ORDER_ID);
+	key->order_id = first->order_id;
 	key->is_reserved = idempotency_reserve(work, &key->scope, &digest,
 										   &key->order_id);
 	key->is_used = !key->is_reserved;
 	key->digest = key->written_digest = keep_digest(work, digest);
 }
 
+/*
+ * Keys are reserved with their order's id, sorted. So that ids still follow the
+ * array, the other requests get theirs now too.
+ */
+static void
+take_order_ids(RequestedOrder *requests, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (requests[i].refusal == NULL)
+			requests[i].order_id = sequence_next(SEQUENCE_ORDER_ID);
+}
+
 OrderKeys
-order_keys_lock(const RequestedOrder *requests, int count)
+order_keys_lock(RequestedOrder *requests, int count)
 {
 	OrderKeys	keys = collect_keys(requests, count);
 	Work		work;
 
+	if (keys.count > 0)
+		take_order_ids(requests, count);
 	for (int i = 0; i < keys.count; i++)
 	{
 		if (i % KEYS_AT_ONCE == 0)
 			row_begin_write(&work, "place_orders()");
 		reserve_key(&work, &keys.keys[i],
-					&requests[keys.keys[i].first_request].order);
+					&requests[keys.keys[i].first_request]);
 		if (i % KEYS_AT_ONCE == KEYS_AT_ONCE - 1 || i == keys.count - 1)
 			row_end(&work);
 	}

@@ -27,9 +27,10 @@ typedef struct OrderKeys
 
 /*
  * Reserve the keys of all requests, ascending; waits for anybody who is using
- * one of them now.
+ * one of them now. If there are any, each request gets its order_id, in array
+ * order.
  */
-extern OrderKeys order_keys_lock(const RequestedOrder *requests, int count);
+extern OrderKeys order_keys_lock(RequestedOrder *requests, int count);
 
 /* The key of a well-formed request, or NULL: it has none. */
 extern OrderKey *order_keys_find(const OrderKeys *keys,

@@ -144,7 +144,8 @@ static Entry place_order_entry = {
 		{"user_id", INT8OID},
 		{"items", JSONBOID},
 		{"coupon_id", INT8OID, true},
-		{"idempotency_key", TEXTOID, true}
+		{"idempotency_key", TEXTOID, true},
+		{"expected_total", INT8OID, true}
 	},
 	.row = "orders"
 };
@@ -164,6 +165,7 @@ commerce_place_order(PG_FUNCTION_ARGS)
 	entry_check(fcinfo, &place_order_entry);
 	order_request_read(fcinfo, &request);
 	key = args_idempotency_key(fcinfo, 3);
+	order_request_read_expected_total(fcinfo, 4, &request);
 
 	row_begin_write(&work, "place_order()");
 	refusal_check(make_order(&work, &request, key, &order));
@@ -178,7 +180,8 @@ static Entry hold_order_entry = {
 		{"items", JSONBOID},
 		{"coupon_id", INT8OID, true},
 		{"ttl", INTERVALOID},
-		{"idempotency_key", TEXTOID, true}
+		{"idempotency_key", TEXTOID, true},
+		{"expected_total", INT8OID, true}
 	},
 	.row = "orders"
 };
@@ -199,6 +202,7 @@ commerce_hold_order(PG_FUNCTION_ARGS)
 	order_request_read(fcinfo, &request);
 	order_request_read_ttl(fcinfo, 3, &request);
 	key = args_idempotency_key(fcinfo, 4);
+	order_request_read_expected_total(fcinfo, 5, &request);
 
 	row_begin_write(&work, "hold_order()");
 	refusal_check(make_order(&work, &request, key, &order));

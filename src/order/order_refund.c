@@ -24,6 +24,7 @@
 typedef struct RefundPlan
 {
 	const OrderItems *items;
+	bool		restock;		/* the goods are back, to be sold again */
 	Row		  **lines;			/* as items->by_line */
 	int64	   *amounts;		/* the same, minor units */
 	int64		amount;			/* their sum */
@@ -137,7 +138,7 @@ push_field(JsonbParseState **state, const char *key, int64 number)
 	json_push_number(state, number);
 }
 
-/* {"amount", "items": [{option_id, quantity, amount}, ...]} */
+/* {"amount", "restock", "items": [{option_id, quantity, amount}, ...]} */
 static Jsonb *
 describe_refund(const RefundPlan *plan)
 {
@@ -145,6 +146,8 @@ describe_refund(const RefundPlan *plan)
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	push_field(&state, "amount", plan->amount);
+	json_push_key(&state, "restock");
+	json_push_bool(&state, plan->restock);
 	json_push_key(&state, "items");
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (int i = 0; i < plan->items->count; i++)
@@ -175,8 +178,9 @@ write_refunded(Row *order, const RefundPlan *plan)
 }
 
 static Refusal *
-give_back_items(Work *work, const OrderItems *items)
+give_back_items(Work *work, int64 order_id, const RefundPlan *plan)
 {
+	const OrderItems *items = plan->items;
 	StockUnits *units = palloc(items->count * sizeof(StockUnits));
 
 	for (int i = 0; i < items->count; i++)
@@ -186,7 +190,10 @@ give_back_items(Work *work, const OrderItems *items)
 		units[i].option_id = item->option_id;
 		units[i].quantity = item->quantity;
 	}
-	return stock_give_back(work, units, items->count);
+	if (plan->restock)
+		return stock_give_back(work, units, items->count);
+	stock_write_off(work, units, items->count, order_id);
+	return NULL;
 }
 
 /* Write what was decided; *refunded becomes the order's new row. */
@@ -212,7 +219,7 @@ write_refund(Row *order, RefundPlan *plan, Row **refunded)
 	outbox_write_refund(order->work, order_id, describe_refund(plan));
 	if (plan->is_rest)
 		order_give_back_coupon(order);
-	return give_back_items(order->work, plan->items);
+	return give_back_items(order->work, order_id, plan);
 }
 
 /* ---- the call ---- */
@@ -222,7 +229,7 @@ write_refund(Row *order, RefundPlan *plan, Row **refunded)
  * *replayed becomes the order as it is now.
  */
 static Refusal *
-claim_refund_key(Work *work, int64 order_id, const OrderItems *items,
+claim_refund_key(Work *work, int64 order_id, const RefundPlan *plan,
 				 text *key, Row **replayed)
 {
 	Row		   *order = row_find(work, TABLE_ORDERS,
@@ -237,7 +244,9 @@ claim_refund_key(Work *work, int64 order_id, const OrderItems *items,
 	scope.user_id = row_int64(order, ORDERS_USER_ID);
 	initStringInfo(&arguments);
 	appendStringInfo(&arguments, INT64_FORMAT " ", order_id);
-	items_canonical(items, &arguments);
+	items_canonical(plan->items, &arguments);
+	if (!plan->restock)
+		appendStringInfoString(&arguments, "not restocked");
 	refusal = idempotency_claim(work, &scope, &arguments, &order_id, &replay);
 	if (refusal || !replay)
 		return refusal;
@@ -247,33 +256,33 @@ claim_refund_key(Work *work, int64 order_id, const OrderItems *items,
 
 /* *refunded becomes the orders row, of now or of the replay. */
 static Refusal *
-refund_locked(Work *work, int64 order_id, const OrderItems *items, text *key,
+refund_locked(Work *work, int64 order_id, RefundPlan *plan, text *key,
 			  Row **refunded)
 {
-	RefundPlan	plan = {.items = items};
 	Row		   *order;
 	Refusal    *refusal;
 
 	if (key)
 	{
-		refusal = claim_refund_key(work, order_id, items, key, refunded);
+		refusal = claim_refund_key(work, order_id, plan, key, refunded);
 		if (refusal || *refunded)
 			return refusal;
 	}
 	refusal = order_lock(work, order_id, &order);
 	if (refusal)
 		return refusal;
-	refusal = decide_refund(order, &plan);
+	refusal = decide_refund(order, plan);
 	if (refusal)
 		return refusal;
-	return write_refund(order, &plan, refunded);
+	return write_refund(order, plan, refunded);
 }
 
 static Entry refund_order_entry = {
 	.arguments = {
 		{"order_id", INT8OID},
 		{"items", JSONBOID},
-		{"idempotency_key", TEXTOID, true}
+		{"idempotency_key", TEXTOID, true},
+		{"restock", BOOLOID}
 	},
 	.row = "orders"
 };
@@ -285,6 +294,7 @@ Datum
 commerce_refund_order(PG_FUNCTION_ARGS)
 {
 	OrderItems	items;
+	RefundPlan	plan = {.items = &items};
 	text	   *key;
 	Work		work;
 	Row		   *refunded = NULL;
@@ -293,9 +303,10 @@ commerce_refund_order(PG_FUNCTION_ARGS)
 	entry_check(fcinfo, &refund_order_entry);
 	refusal_check(items_parse(PG_GETARG_JSONB_P(1), &items));
 	key = args_idempotency_key(fcinfo, 2);
+	plan.restock = PG_GETARG_BOOL(3);
 
 	row_begin_write(&work, "refund_order()");
-	refusal_check(refund_locked(&work, PG_GETARG_INT64(0), &items, key,
+	refusal_check(refund_locked(&work, PG_GETARG_INT64(0), &plan, key,
 								&refunded));
 	result = row_datum(refunded);
 	row_end(&work);

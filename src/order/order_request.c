@@ -9,6 +9,8 @@
 #include "order/order_request.h"
 #include "utils/builtins.h"
 
+int			order_max_hold_s;
+
 void
 order_request_read(FunctionCallInfo fcinfo, OrderRequest *request)
 {
@@ -19,16 +21,26 @@ order_request_read(FunctionCallInfo fcinfo, OrderRequest *request)
 		request->coupon_id = PG_GETARG_INT64(2);
 }
 
-/* A month may be shorter than the days that are taken off it. */
+void
+order_request_read_expected_total(FunctionCallInfo fcinfo, int n,
+								  OrderRequest *request)
+{
+	request->has_expected_total = !args_is_null(fcinfo, n);
+	if (!request->has_expected_total)
+		return;
+	request->expected_total = PG_GETARG_INT64(n);
+	if (request->expected_total < 0)
+		args_invalid("expected_total", EXPECTED_TOTAL_MUST);
+}
+
 void
 order_request_read_ttl(FunctionCallInfo fcinfo, int n, OrderRequest *request)
 {
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
 
-	request->ttl = args_interval(fcinfo, n, "ttl", true);
+	request->ttl = args_interval_max(fcinfo, n, "ttl", order_max_hold_s,
+									 "commerce.max_hold_time");
 	request->expires_at = args_add_interval(now, request->ttl);
-	if (request->expires_at <= now)
-		args_invalid("ttl", "be positive");
 }
 
 void

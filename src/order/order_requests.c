@@ -15,6 +15,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+int			order_requests_max;
+
 /* Raise 22023: "element n of requests must ...". */
 pg_noreturn static void
 invalid_element(int element, const char *must)
@@ -71,7 +73,7 @@ copy_array(const void *source, Size size)
 
 /*
  * Parsing takes many times the memory of what comes of it, which alone is
- * kept; a refusal stays where it was made.
+ * kept.
  */
 static Refusal *
 read_items(JsonbValue *value, OrderItems *items)
@@ -88,7 +90,11 @@ read_items(JsonbValue *value, OrderItems *items)
 	refusal = items_parse(JsonbValueToJsonb(value), items);
 	MemoryContextSwitchTo(caller);
 	if (refusal)
+	{
+		refusal = refusal_copy(refusal);
+		MemoryContextDelete(scratch);
 		return refusal;
+	}
 	items->by_line = copy_array(items->by_line,
 								items->count * sizeof(OrderItem));
 	items->by_option = copy_array(items->by_option,
@@ -122,9 +128,12 @@ parse_request(JsonbContainer *array, int element, RequestedOrder *requested)
 				  element, "idempotency_key");
 	requested->refusal =
 		read_items(count_key(object, "items", &buffer, &found), &order->items);
+	order->has_expected_total =
+		read_int64(count_key(object, "expected_total", &buffer, &found),
+				   element, "expected_total", &order->expected_total);
 	if (found != (int) JsonContainerSize(object))
 		invalid_element(element,
-						"have no keys but user_id, items, coupon_id, idempotency_key");
+						"have no keys but user_id, items, coupon_id, idempotency_key, expected_total");
 
 	if (!has_user)
 		requested->refusal = refuse_null_argument("user_id");
@@ -132,6 +141,10 @@ parse_request(JsonbContainer *array, int element, RequestedOrder *requested)
 			 !args_key_fits(requested->idempotency_key))
 		requested->refusal =
 			refuse_invalid_argument("idempotency_key", ARGS_KEY_MUST);
+	else if (requested->refusal == NULL && order->has_expected_total &&
+			 order->expected_total < 0)
+		requested->refusal =
+			refuse_invalid_argument("expected_total", EXPECTED_TOTAL_MUST);
 	pfree(value);
 }
 
@@ -144,6 +157,10 @@ order_requests_parse(Jsonb *argument, int *count)
 	if (!JsonContainerIsArray(array) || JsonContainerIsScalar(array))
 		args_invalid("requests", "be an array");
 	*count = JsonContainerSize(array);
+	if (*count > order_requests_max)
+		args_invalid("requests",
+					 psprintf("have at most %d elements, commerce.max_batch_requests",
+							  order_requests_max));
 	requests = palloc0(Max(*count, 1) * sizeof(RequestedOrder));
 	for (int i = 0; i < *count; i++)
 	{

@@ -10,7 +10,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "arguments.h"
 #include "check.h"
@@ -22,6 +26,19 @@
 #include "relay.h"
 #include "secrets.h"
 #include "text.h"
+
+/* A core file would hold the secrets. */
+static void
+leave_no_core(void)
+{
+	struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+#ifdef __linux__
+	/* A program that takes core files by a pipe heeds no limit. */
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
 
 /* The handler writes each signal's number, the loop waits for it here. */
 static int	signal_pipe[2];
@@ -82,6 +99,7 @@ main(int argc, char **argv)
 	char		error[ERROR_SIZE];
 	int			code;
 
+	leave_no_core();
 	read_options(&options, argc, argv);
 	if (!secrets_load(&secrets, options.secret_files, options.secret_file_count,
 					  error))

@@ -51,8 +51,22 @@ text_is_control(const char *character)
 {
 	const unsigned char *byte = (const unsigned char *) character;
 
-	return byte[0] < 0x20 || byte[0] == 0x7F ||
-		(byte[0] == 0xC2 && byte[1] <= 0x9F);
+	switch (byte[0])
+	{
+		case 0xC2:
+			return byte[1] <= 0x9F;
+		case 0xD8:				/* U+061C */
+			return byte[1] == 0x9C;
+		case 0xE2:				/* U+200B..F, U+2028..E, U+2060..F */
+			return (byte[1] == 0x80 &&
+					((byte[2] >= 0x8B && byte[2] <= 0x8F) ||
+					 (byte[2] >= 0xA8 && byte[2] <= 0xAE))) ||
+				(byte[1] == 0x81 && byte[2] >= 0xA0 && byte[2] <= 0xAF);
+		case 0xEF:				/* U+FEFF */
+			return byte[1] == 0xBB && byte[2] == 0xBF;
+		default:
+			return byte[0] < 0x20 || byte[0] == 0x7F;
+	}
 }
 
 void

@@ -13,8 +13,8 @@
 #include "base/money.h"
 #include "catalog/pg_type.h"
 #include "shop/balance.h"
-#include "shop/catalogue.h"
 #include "shop/idempotency.h"
+#include "shop/user.h"
 #include "utils/timestamp.h"
 
 int64		balance_max_charge_amount;
@@ -80,7 +80,7 @@ balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
 static Refusal *
 open_account(Work *work, int64 user_id)
 {
-	Refusal    *refusal = catalogue_check_user(work, user_id);
+	Refusal    *refusal = user_check(work, user_id);
 	Row		   *row;
 
 	if (refusal)

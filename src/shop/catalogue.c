@@ -1,6 +1,6 @@
 /*
  * catalogue.c
- *		Users, products, options, their prices and stock.
+ *		Products, options, their prices and stock.
  *
  * Nothing here deletes, so that a parent once seen stays: children need no
  * lock on it.
@@ -45,44 +45,6 @@ catalogue_insert(Row *row, ColumnId key_column, SequenceId sequence,
 	return id;
 }
 
-Refusal *
-catalogue_check_user(Work *work, int64 user_id)
-{
-	if (row_find(work, TABLE_USERS, Int64GetDatum(user_id)) != NULL)
-		return NULL;
-	return refuse_user_not_found(user_id);
-}
-
-static Entry create_user_entry = {
-	.arguments = {{"name", TEXTOID}, {"user_id", INT8OID, true}},
-	.row = "users"
-};
-
-PG_FUNCTION_INFO_V1(commerce_create_user);
-
-/* Add a user: USER of the flow chart. */
-Datum
-commerce_create_user(PG_FUNCTION_ARGS)
-{
-	text	   *name;
-	Work		work;
-	Row		   *row;
-	Datum		result;
-
-	entry_check(fcinfo, &create_user_entry);
-	name = args_name(fcinfo, 0, "name");
-
-	row_begin_write(&work, "create_user()");
-	row = row_new(&work, TABLE_USERS);
-	row_set(row, USERS_NAME, PointerGetDatum(name));
-	row_set_now(row, USERS_CREATED_AT);
-	catalogue_insert(row, USERS_USER_ID, SEQUENCE_USER_ID,
-					 fcinfo->args[1]);
-	result = row_datum(row);
-	row_end(&work);
-	return result;
-}
-
 static Entry create_product_entry = {
 	.arguments = {{"name", TEXTOID}, {"product_id", INT8OID, true}},
 	.row = "products"
@@ -95,36 +57,24 @@ Datum
 commerce_create_product(PG_FUNCTION_ARGS)
 {
 	text	   *name;
+	NullableDatum product_id;
 	Work		work;
 	Row		   *row;
 	Datum		result;
 
 	entry_check(fcinfo, &create_product_entry);
 	name = args_name(fcinfo, 0, "name");
+	product_id = args_new_id(fcinfo, 1, "product_id");
 
 	row_begin_write(&work, "create_product()");
 	row = row_new(&work, TABLE_PRODUCTS);
 	row_set(row, PRODUCTS_NAME, PointerGetDatum(name));
 	row_set_now(row, PRODUCTS_CREATED_AT);
 	catalogue_insert(row, PRODUCTS_PRODUCT_ID, SEQUENCE_PRODUCT_ID,
-					 fcinfo->args[1]);
+					 product_id);
 	result = row_datum(row);
 	row_end(&work);
 	return result;
-}
-
-static void
-record_adjustment(Work *work, int64 option_id, int64 quantity, text *reason)
-{
-	Row		   *row = row_new(work, TABLE_STOCK_ADJUSTMENTS);
-
-	row_set_int64(row, STOCK_ADJUSTMENTS_ADJUSTMENT_ID,
-				  sequence_next(SEQUENCE_ADJUSTMENT_ID));
-	row_set_int64(row, STOCK_ADJUSTMENTS_OPTION_ID, option_id);
-	row_set_int64(row, STOCK_ADJUSTMENTS_QUANTITY, quantity);
-	row_set(row, STOCK_ADJUSTMENTS_REASON, PointerGetDatum(reason));
-	row_set_now(row, STOCK_ADJUSTMENTS_CREATED_AT);
-	row_insert(row);
 }
 
 static Refusal *
@@ -156,6 +106,7 @@ commerce_create_product_option(PG_FUNCTION_ARGS)
 	text	   *name;
 	int64		price;
 	int64		stock;
+	NullableDatum given_id;
 	int64		option_id;
 	Work		work;
 	Row		   *row;
@@ -166,6 +117,7 @@ commerce_create_product_option(PG_FUNCTION_ARGS)
 	name = args_name(fcinfo, 1, "name");
 	price = args_int64_min(fcinfo, 2, "price", 0);
 	stock = args_int64_min(fcinfo, 3, "stock", 0);
+	given_id = args_new_id(fcinfo, 4, "option_id");
 
 	row_begin_write(&work, "create_product_option()");
 	refusal_check(check_product(&work, product_id));
@@ -175,11 +127,11 @@ commerce_create_product_option(PG_FUNCTION_ARGS)
 	row_set_int64(row, PRODUCT_OPTIONS_PRICE, price);
 	row_set_now(row, PRODUCT_OPTIONS_CREATED_AT);
 	option_id = catalogue_insert(row, PRODUCT_OPTIONS_OPTION_ID,
-								 SEQUENCE_OPTION_ID, fcinfo->args[4]);
+								 SEQUENCE_OPTION_ID, given_id);
 	counter_create(&work, TABLE_STOCK_SLOTS, option_id, stock);
 	if (stock > 0)
-		record_adjustment(&work, option_id, stock,
-						  cstring_to_text(FIRST_STOCK_REASON));
+		stock_record(&work, option_id, stock,
+					 cstring_to_text(FIRST_STOCK_REASON));
 	result = row_datum(row);
 	row_end(&work);
 	return result;
@@ -243,7 +195,7 @@ adjust_stock(Work *work, int64 option_id, int64 quantity, text *reason,
 	refusal = stock_move(work, option_id, quantity);
 	if (refusal)
 		return refusal;
-	record_adjustment(work, option_id, quantity, reason);
+	stock_record(work, option_id, quantity, reason);
 	row_refresh(work);
 	return NULL;
 }
@@ -293,17 +245,48 @@ Datum
 commerce_adjust_stock(PG_FUNCTION_ARGS)
 {
 	Idempotency scope = {.function = "adjust_stock", .user_id = NO_USER};
+	text	   *reason;
 	Work		work;
 	Row		   *option = NULL;
 	Datum		result;
 
 	entry_check(fcinfo, &adjust_stock_entry);
+	reason = args_reason(fcinfo, 2);
 	scope.key = args_idempotency_key(fcinfo, 3);
 
 	row_begin_write(&work, "adjust_stock()");
 	refusal_check(adjust_stock(&work, PG_GETARG_INT64(0), PG_GETARG_INT64(1),
-							   PG_GETARG_TEXT_PP(2), &scope, &option));
+							   reason, &scope, &option));
 	result = stock_datum(fcinfo, &work, option);
 	row_end(&work);
 	return result;
+}
+
+static Entry spread_stock_entry = {
+	.arguments = {{"option_id", INT8OID}, {"slots", INT4OID}},
+	.type = INT4OID
+};
+
+PG_FUNCTION_INFO_V1(commerce_spread_stock);
+
+/* Split an option's stock before a rush: doc/reference.md, Catalogue. */
+Datum
+commerce_spread_stock(PG_FUNCTION_ARGS)
+{
+	int64		option_id;
+	int32		slots;
+	Work		work;
+
+	entry_check(fcinfo, &spread_stock_entry);
+	option_id = PG_GETARG_INT64(0);
+	slots = PG_GETARG_INT32(1);
+	counter_check_slots(slots);
+
+	row_begin_write(&work, "spread_stock()");
+	if (row_find(&work, TABLE_PRODUCT_OPTIONS,
+				 Int64GetDatum(option_id)) == NULL)
+		refusal_raise(refuse_product_option_not_found(option_id));
+	slots = counter_spread(&work, TABLE_STOCK_SLOTS, option_id, slots);
+	row_end(&work);
+	PG_RETURN_INT32(slots);
 }

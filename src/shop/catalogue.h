@@ -1,6 +1,6 @@
 /*
  * catalogue.h
- *		Users, products, options, their prices and stock.
+ *		Products, options, their prices and stock.
  */
 #ifndef COMMERCE_CATALOGUE_H
 #define COMMERCE_CATALOGUE_H
@@ -15,8 +15,5 @@
  */
 extern int64 catalogue_insert(Row *row, ColumnId key_column,
 							  SequenceId sequence, NullableDatum given);
-
-/* Refuses with USER_NOT_FOUND. Users are never deleted: no lock needed. */
-extern Refusal *catalogue_check_user(Work *work, int64 user_id);
 
 #endif							/* COMMERCE_CATALOGUE_H */

@@ -1,6 +1,6 @@
 /*
  * coupon_policy.h
- *		Coupon policies: what a coupon is worth and who may get one.
+ *		The terms of a coupon policy: what a coupon is worth, who may get one.
  */
 #ifndef COMMERCE_COUPON_POLICY_H
 #define COMMERCE_COUPON_POLICY_H
@@ -11,13 +11,16 @@
 /* The policy's row, unlocked; NULL when there is none. */
 extern Row *coupon_policy_find(Work *work, int64 policy_id);
 
+/* An end, DT_NOEND where the column is NULL. */
+extern TimestampTz coupon_policy_end(Row *policy, ColumnId column);
+
 /*
  * What a coupon of this policy takes off amount (both minor units): never
  * more than the amount itself.
  */
 extern int64 coupon_policy_discount(Row *policy, int64 amount);
 
-/* When a coupon of this policy expires that is issued at this time. */
+/* When a coupon that is issued at this time expires, DT_NOEND for never. */
 extern TimestampTz coupon_policy_expiry(Row *policy, TimestampTz issued_at);
 
 /*

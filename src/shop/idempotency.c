@@ -161,7 +161,7 @@ commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
 		"	WHERE (user_id, function_name, idempotency_key) IN ("
 		"		SELECT user_id, function_name, idempotency_key"
 		"		FROM commerce.idempotency_keys"
-		"		WHERE created_at <= now() - least($1, '1000 years')"
+		"		WHERE created_at <= now() - $1"
 		"		FOR UPDATE SKIP LOCKED)"
 		"	RETURNING 1)"
 		"SELECT count(*) FROM gone",

@@ -34,8 +34,9 @@ parse_item(JsonbContainer *array, int element, OrderItem *item)
 		return malformed_element(element, "is not an object");
 	object = value->val.binary.data;
 
-	if (!json_whole_number(json_get(object, "option_id", &number),
-						   PG_INT64_MIN, PG_INT64_MAX, &item->option_id))
+	if (!json_whole_number_or_digits(json_get(object, "option_id", &number),
+									 PG_INT64_MIN, PG_INT64_MAX,
+									 &item->option_id))
 		return malformed_element(element, "has no whole number as option_id");
 	if (!json_whole_number(json_get(object, "quantity", &number),
 						   1, MAX_QUANTITY, &item->quantity))

@@ -34,6 +34,8 @@
 #define BACKOFF_FACTOR		5.0
 #define MAX_BACKOFF_S		(12 * 3600.0)
 #define BACKOFF_JITTER		0.1
+#define MAX_RETRY_AFTER_S	(12 * 3600)
+#define ERROR_CHARACTERS	1000
 
 static Row *
 new_event(Work *work, const char *event_type, int64 order_id)
@@ -120,6 +122,13 @@ backoff_until(int32 attempt)
 	return GetCurrentTimestamp() + (TimestampTz) (seconds * USECS_PER_SEC);
 }
 
+static Datum
+cut_error(Datum error)
+{
+	return DirectFunctionCall2(text_left, error,
+							   Int32GetDatum(ERROR_CHARACTERS));
+}
+
 static Entry fail_event_entry = {
 	.arguments = {
 		{"event_id", INT8OID},
@@ -150,7 +159,8 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 	else
 		retry_at =
 			args_add_interval(GetCurrentTimestamp(),
-							  args_interval(fcinfo, 3, "retry_after", false));
+							  args_interval_cut(fcinfo, 3, "retry_after",
+												MAX_RETRY_AFTER_S));
 
 	row_begin_write(&work, "fail_event()");
 	refusal_check(lock_leased(&work, PG_GETARG_INT64(0), attempt, &event));
@@ -160,7 +170,7 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 				 EVENT_AVAILABLE : EVENT_DEAD);
 	row_set(changed, OUTBOX_NEXT_ATTEMPT_AT, TimestampTzGetDatum(retry_at));
 	row_set_null(changed, OUTBOX_LOCKED_UNTIL);
-	row_set(changed, OUTBOX_LAST_ERROR, PG_GETARG_DATUM(2));
+	row_set(changed, OUTBOX_LAST_ERROR, cut_error(PG_GETARG_DATUM(2)));
 	row_update(event, changed);
 	result = row_datum(changed);
 	row_end(&work);
@@ -247,7 +257,7 @@ commerce_purge_outbox(PG_FUNCTION_ARGS)
 		"	DELETE FROM commerce.outbox WHERE event_id IN ("
 		"		SELECT event_id FROM commerce.outbox"
 		"		WHERE status IN ('delivered', 'discarded')"
-		"		AND coalesce(delivered_at, created_at) <= now() - least($1, '1000 years')"
+		"		AND coalesce(delivered_at, created_at) <= now() - $1"
 		"		FOR UPDATE SKIP LOCKED)"
 		"	RETURNING created_at),"
 		" horizon AS ("

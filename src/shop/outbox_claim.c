@@ -24,6 +24,9 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#define MAX_BATCH_SIZE	10000
+#define MAX_LEASE_S		(24 * 3600)
+
 /* End lapsed leases; $1 how many at most, $2 now, $3 where to start. */
 static SqlStatement end_lapsed_leases = {
 	.text = "UPDATE commerce.outbox o"
@@ -100,9 +103,9 @@ commerce_claim_events(PG_FUNCTION_ARGS)
 
 	entry_check(fcinfo, &claim_events_entry);
 	batch_size = PG_GETARG_INT32(0);
-	if (batch_size < 1)
-		args_invalid("batch_size", "be at least 1");
-	lease = args_interval(fcinfo, 1, "lease", true);
+	if (batch_size < 1 || batch_size > MAX_BATCH_SIZE)
+		args_invalid("batch_size", psprintf("be from 1 to %d", MAX_BATCH_SIZE));
+	lease = args_interval_max(fcinfo, 1, "lease", MAX_LEASE_S, "1 day");
 	arguments[0] = Int64GetDatum(batch_size);
 	arguments[1] = TimestampTzGetDatum(now);
 	arguments[3] = TimestampTzGetDatum(args_add_interval(now, lease));

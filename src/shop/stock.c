@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "shop/stock.h"
+#include "utils/builtins.h"
 
 Refusal *
 stock_compare(const OrderItems *items, const int64 *available)
@@ -95,6 +96,32 @@ stock_give_back(Work *work, const StockUnits *units, int count)
 							   units[i].quantity))
 			return refuse_stock_out_of_range(units[i].option_id);
 	return NULL;
+}
+
+void
+stock_record(Work *work, int64 option_id, int64 quantity, text *reason)
+{
+	Row		   *row = row_new(work, TABLE_STOCK_ADJUSTMENTS);
+
+	row_set_int64(row, STOCK_ADJUSTMENTS_ADJUSTMENT_ID,
+				  sequence_next(SEQUENCE_ADJUSTMENT_ID));
+	row_set_int64(row, STOCK_ADJUSTMENTS_OPTION_ID, option_id);
+	row_set_int64(row, STOCK_ADJUSTMENTS_QUANTITY, quantity);
+	row_set(row, STOCK_ADJUSTMENTS_REASON, PointerGetDatum(reason));
+	row_set_now(row, STOCK_ADJUSTMENTS_CREATED_AT);
+	row_insert(row);
+}
+
+void
+stock_write_off(Work *work, const StockUnits *units, int count,
+				int64 order_id)
+{
+	text	   *reason =
+		cstring_to_text(psprintf("not restocked: order " INT64_FORMAT,
+								 order_id));
+
+	for (int i = 0; i < count; i++)
+		stock_record(work, units[i].option_id, -units[i].quantity, reason);
 }
 
 Refusal *

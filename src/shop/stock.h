@@ -49,6 +49,14 @@ typedef struct StockUnits
 extern Refusal *stock_give_back(Work *work, const StockUnits *units,
 								int count);
 
+/* Record a change of stock that is no sale, and why. */
+extern void stock_record(Work *work, int64 option_id, int64 quantity,
+						 text *reason);
+
+/* Record that sold units of a closed order are not put back. */
+extern void stock_write_off(Work *work, const StockUnits *units, int count,
+							int64 order_id);
+
 /*
  * Add a signed quantity to the stock of an option that exists. Refuses with
  * INSUFFICIENT_STOCK below zero, STOCK_OUT_OF_RANGE over 2^63-1.

@@ -34,6 +34,7 @@
 #include "shop/outbox_due.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "worker/notifier.h"
 #include "worker/process.h"
@@ -46,9 +47,15 @@
 #define MIN_RUSH_REST_MS		32
 #define MAX_RUSH_REST_MS		1000
 
+/* Between looks at a queue that is full. */
+#define OWED_REST_MS			500
+
 int			notifier_interval;
 
 static uint32 wait_event;
+
+/* Commits that nobody was notified of, as there was no room. */
+static bool is_owed;
 
 PGDLLEXPORT void commerce_notifier_main(Datum main_arg);
 
@@ -88,31 +95,81 @@ is_anything_due(void)
 }
 
 /*
+ * Notify, unless the server's queue has no room: false, and the log says so
+ * once. What is left out is owed until there is room again.
+ */
+static bool
+notify_if_room(void)
+{
+	static bool has_warned;
+
+	if (notify_channel())
+	{
+		is_owed = has_warned = false;
+		return true;
+	}
+	is_owed = true;
+	if (!has_warned)
+		ereport(WARNING,
+				(errmsg("listeners of database \"%s\" are not notified: the server's notification queue is nearly full",
+						get_database_name(MyDatabaseId)),
+				 errhint("Orders go on. A session that listens should not stay in a transaction.")));
+	has_warned = true;
+	return false;
+}
+
+/*
  * One transaction: notify, if asked for, or if looking shows that an event is
  * due. Its commit need not be flushed: it only carries a hint. Returns whether
  * it notified, and how long that took.
  */
 static bool
-notify_or_look(bool looks, bool is_asked, double *took_ms)
+notify_in_transaction(bool looks, bool is_asked, double *took_ms)
 {
 	bool		notifies = is_asked;
 	instr_time	began;
 	instr_time	took;
 
-	SetCurrentStatementStartTimestamp();
-	pgstat_report_activity(STATE_RUNNING,
-						   looks ? "looking for due events" : "notifying");
 	StartTransactionCommand();
 	if (looks && !notifies)
 		notifies = notify_enabled && is_anything_due();
 	if (notifies)
-		notify_channel();
+		notifies = notify_if_room();
 
 	INSTR_TIME_SET_CURRENT(began);
 	CommitTransactionCommand();
 	INSTR_TIME_SET_CURRENT(took);
 	INSTR_TIME_SUBTRACT(took, began);
 	*took_ms = INSTR_TIME_GET_MILLISEC(took);
+	return notifies;
+}
+
+/* The same; that the queue was filled just now is not the end. */
+static bool
+notify_or_look(bool looks, bool is_asked, double *took_ms)
+{
+	volatile bool notifies = false;
+
+	SetCurrentStatementStartTimestamp();
+	pgstat_report_activity(STATE_RUNNING,
+						   looks ? "looking for due events" : "notifying");
+	PG_TRY();
+	{
+		notifies = notify_in_transaction(looks, is_asked, took_ms);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+			PG_RE_THROW();
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(TopMemoryContext);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		is_owed = is_asked || is_owed;
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
 	pgstat_report_activity(STATE_IDLE, NULL);
 	return notifies;
 }
@@ -147,9 +204,11 @@ serve(void)
 			uint32		commits = notify_take_pending();
 			double		took_ms;
 
-			if ((looks || commits > 0) &&
-				notify_or_look(looks, commits > 0, &took_ms))
+			if ((looks || commits > 0 || is_owed) &&
+				notify_or_look(looks, commits > 0 || is_owed, &took_ms))
 				notify_at = clock_ms() + rest_ms(commits, took_ms);
+			else if (is_owed)
+				notify_at = clock_ms() + OWED_REST_MS;
 		}
 		if (looks)
 		{
@@ -165,7 +224,7 @@ serve(void)
 		}
 
 		wake_at = Min(look_at, sweep_at);
-		if (notify_has_pending())
+		if (notify_has_pending() || is_owed)
 			wake_at = Min(wake_at, notify_at);
 		process_sleep(wake_at - clock_ms(), wait_event);
 	}

@@ -14,6 +14,44 @@
 #include "utils/guc.h"
 #include "worker/process.h"
 
+static volatile sig_atomic_t may_be_canceled;
+
+/* 0: not to be started again. */
+static int	exit_code;
+
+/*
+ * A process that is told to end does so by itself, without a FATAL in the log,
+ * as nothing is wrong; one that is at work is interrupted first.
+ */
+static void
+on_terminate(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	ShutdownRequestPending = true;
+	if (may_be_canceled)
+	{
+		QueryCancelPending = true;
+		InterruptPending = true;
+	}
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+void
+process_let_cancel(bool may)
+{
+	may_be_canceled = may;
+	if (may && ShutdownRequestPending)
+		InterruptPending = QueryCancelPending = true;
+}
+
+bool
+process_must_end(void)
+{
+	return ShutdownRequestPending;
+}
+
 void
 process_describe(BackgroundWorker *worker, const char *type,
 				 const char *function)
@@ -38,7 +76,8 @@ void
 process_begin(Oid database_id)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
+	pqsignal(SIGTERM, on_terminate);
+	exit_code = OidIsValid(database_id) ? 0 : 1;
 	BackgroundWorkerUnblockSignals();
 	if (OidIsValid(database_id))
 		BackgroundWorkerInitializeConnectionByOid(database_id, InvalidOid, 0);
@@ -60,6 +99,8 @@ process_sleep(int64 timeout_ms, uint32 wait_event)
 			  Max(timeout_ms, 0), wait_event);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+	if (ShutdownRequestPending)
+		proc_exit(exit_code);
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;

@@ -3,17 +3,23 @@
  *		Expiring orders that were not paid in time, from a background worker.
  *
  * The notifier of a database (notifier.c) calls this between its notifications,
- * which must not have to wait. So a batch is bounded in orders, in the time it
- * may wait for a lock that a client holds, and in all; while full batches come
- * back, the next one follows at once, each in a transaction of its own.
+ * which must not have to wait. So a batch is bounded in orders, by
+ * expire_orders() in the time it waits for locks, and in all; while full
+ * batches come back, the next one follows at once, each in a transaction of its
+ * own.
  *
  * Where nothing is due, a sweep is one look at the first entry of
  * orders_pending_idx. While somebody holds an old snapshot, dead entries pile
  * up before it; so a sweep rests the longer, the longer the last one took.
  *
- * Row triggers of the user's fire here too. An error in one, or whatever else
- * goes wrong, undoes the batch, is a warning in the log, and makes the next
- * sweep wait twice as long as the last one.
+ * Row triggers of the user's fire here too. expire_orders() passes over an
+ * order that cannot be expired; whatever else goes wrong, such as in a deferred
+ * trigger, undoes the batch, is a warning in the log, and makes the next sweep
+ * wait twice as long as the last one.
+ *
+ * Nobody sweeps a database that subscribes to commerce.orders, where what
+ * expires is the publisher's business, nor one that is read-only: the log says
+ * so once.
  *
  * The worker's session is the bootstrap superuser's. What it runs here is the
  * extension owner's up to the end of the commit, which is when deferred
@@ -23,13 +29,16 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/printable.h"
 #include "base/sql.h"
 #include "base/tables.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
 #include "nodes/value.h"
+#include "order/order_expire.h"
 #include "parser/parse_func.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
@@ -37,6 +46,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
+#include "worker/process.h"
 #include "worker/sweep.h"
 
 #define BATCH_SIZE				200
@@ -47,7 +57,7 @@
 /* Rest so many times as long as a sweep took that found nothing more to do. */
 #define REST_RATIO				20
 
-/* Less than deadlock_timeout, so that a waiting sweep is nobody's deadlock. */
+/* For what is no row, such as a table that somebody alters. */
 #define LOCK_TIMEOUT			"100ms"
 #define BATCH_TIMEOUT_MS		5000
 
@@ -63,8 +73,8 @@ static SqlStatement expire_due = {
 };
 
 /*
- * Is there anything to call, and may it write? Not without the extension, nor
- * with a version of it that holds no orders, nor while somebody alters them.
+ * Is there anything to call? Not without the extension, nor with a version of
+ * it that holds no orders, nor while somebody alters them.
  */
 static bool
 can_expire(void)
@@ -73,23 +83,52 @@ can_expire(void)
 								  makeString("expire_orders"));
 	Oid			argument_types[] = {INT4OID};
 
-	return !XactReadOnly &&
-		OidIsValid(get_extension_oid("commerce", true)) &&
+	return OidIsValid(get_extension_oid("commerce", true)) &&
 		OidIsValid(LookupFuncName(name, 1, argument_types, true)) &&
 		ConditionalLockRelationOid(table_oid(TABLE_ORDERS), RowExclusiveLock);
+}
+
+/* Why nothing is to be expired here, or NULL. Needs a snapshot. */
+static const char *
+reason_to_rest(void)
+{
+	if (XactReadOnly)
+		return "the database is read-only (default_transaction_read_only)";
+	if (order_expire_is_subscriber())
+		return "commerce.orders belongs to a subscription";
+	return NULL;
+}
+
+/* Said once, until there is no reason any more. */
+static void
+say_why_resting(const char *reason)
+{
+	static const char *said;
+
+	if (reason != NULL && reason != said)
+		ereport(LOG,
+				(errmsg("orders of database \"%s\" are not expired: %s",
+						get_database_name(MyDatabaseId), reason)));
+	said = reason;
 }
 
 static int64
 expire_orders(void)
 {
 	Datum		arguments[] = {Int32GetDatum(BATCH_SIZE)};
-	int64		expired;
+	int64		expired = 0;
+	const char *reason;
 	SqlRun		run;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	sql_begin_write(&run, "expire_orders()");
-	expired = sql_int64(&run, &expire_due, arguments);
-	sql_end(&run);
+	reason = reason_to_rest();
+	say_why_resting(reason);
+	if (reason == NULL)
+	{
+		sql_begin_write(&run, "expire_orders()");
+		expired = sql_int64(&run, &expire_due, arguments);
+		sql_end(&run);
+	}
 	PopActiveSnapshot();
 	return expired;
 }
@@ -134,13 +173,17 @@ undo_batch(int64 retry_after_ms)
 	error = CopyErrorData();
 	FlushErrorState();
 	AbortCurrentTransaction();
-	ereport(WARNING,
-			(errcode(error->sqlerrcode),
-			 errmsg("could not expire orders: %s", error->message),
-			 error->detail ? errdetail_internal("%s", error->detail) : 0,
-			 errhint("The next attempt is in %d s.",
-					 (int) (retry_after_ms / 1000)),
-			 error->context ? errcontext("%s", error->context) : 0));
+	if (!process_must_end())
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not expire orders: %s",
+						printable(error->message)),
+				 error->detail ?
+				 errdetail_internal("%s", printable(error->detail)) : 0,
+				 errhint("The next attempt is in %d s.",
+						 (int) (retry_after_ms / 1000)),
+				 error->context ?
+				 errcontext("%s", printable(error->context)) : 0));
 	FreeErrorData(error);
 	RESUME_INTERRUPTS();
 }
@@ -152,8 +195,10 @@ sweep_batch(void)
 	int64		began_ms = clock_ms();
 	int64		next_ms;
 
+	order_expire_backs_off = true;
 	SetCurrentStatementStartTimestamp();
 	pgstat_report_activity(STATE_RUNNING, "expiring orders");
+	process_let_cancel(true);
 	PG_TRY();
 	{
 		if (run_batch() >= BATCH_SIZE)
@@ -170,6 +215,7 @@ sweep_batch(void)
 		undo_batch(retry_after_ms);
 	}
 	PG_END_TRY();
+	process_let_cancel(false);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	return next_ms;
 }

@@ -9,8 +9,8 @@ INSERT INTO commerce.product_options
 SELECT n, (n + 3) / 4, 'option ' || n, 1000 FROM generate_series(1, 10000) n;
 INSERT INTO commerce.coupon_policies (policy_id, name, discount_type, discount_value,
 	min_order_amount, quantity, per_user_limit, issue_from, issue_until, valid_until,
-	restore_on_cancel)
-SELECT n, 'policy ' || n, 'fixed', 100, 0, 10000, 1, now(), 'infinity', 'infinity', true
+	restore_on_cancel, highest_limit)
+SELECT n, 'policy ' || n, 'fixed', 100, 0, 10000, 1, now(), NULL, NULL, true, 1
 FROM generate_series(1, 10000) n;
 
 -- Each hundredth is or was in a rush, and has 64 slots.
@@ -37,7 +37,7 @@ SELECT 1 + n * 7919 % 10000, (n + 9999) / 10000, 'payment', -2000, 1000000, n
 FROM generate_series(1, 1000000::bigint) n;
 INSERT INTO commerce.coupons (coupon_id, policy_id, user_id, status, issued_at,
 	expires_at, issue_no)
-SELECT n, 1 + (n + n / 10000) % 10000, 1 + n % 10000, 'issued', now(), 'infinity', 1
+SELECT n, 1 + (n + n / 10000) % 10000, 1 + n % 10000, 'issued', now(), NULL, 1
 FROM generate_series(1, 1000000) n;
 
 -- One order in ten was paid back, all over the year.

@@ -30,6 +30,16 @@ show_received()
 receiver_pid=$!
 relay_pid=
 trap 'kill $receiver_pid $relay_pid 2>/dev/null || :' EXIT
+
+# The same, with the relay's own words where it is in vain.
+wait_for_relay() # COMMAND...
+{
+	wait_for "$@" || {
+		echo "the relay says:" >&2
+		tail -n 10 "$relay_log" >&2
+		return 1
+	}
+}
 wait_for test -s "$SCRATCH/port"
 url=http://127.0.0.1:$(cat "$SCRATCH/port")/orders
 
@@ -40,10 +50,10 @@ echo "  commerce_relay --conninfo \"host=... user=relay\" --url $url --secret-fi
 commerce_relay --conninfo "host=$PGHOST port=$PGPORT dbname=$PGDATABASE user=relay" \
 	--url "$url" --secret-file "$secret" --poll-interval 200ms 2>>"$relay_log" &
 relay_pid=$!
-wait_for grep -q event=connected "$relay_log"
+wait_for_relay grep -q event=connected "$relay_log"
 
 show 8_relay_order.sql
-wait_for is_true "bool_and(status = 'delivered') FROM commerce.outbox"
+wait_for_relay is_true "bool_and(status = 'delivered') FROM commerce.outbox"
 show_received
 echo
 echo "The head of that request:"
@@ -52,12 +62,12 @@ sed -n '/^\r*$/q; s/^/  /p' "$requests" | tr -d '\r'
 
 echo "* 500:1 500:1 200" >"$answers"
 show 8_relay_failure.sql
-wait_for is_true "EXISTS (SELECT FROM commerce.outbox WHERE last_error IS NOT NULL)"
+wait_for_relay is_true "EXISTS (SELECT FROM commerce.outbox WHERE last_error IS NOT NULL)"
 value "SELECT '  attempt ' || attempt || ': ' || last_error FROM commerce.outbox
 	WHERE last_error IS NOT NULL"
 echo
 echo "It says when to come back, and the relay does, until the event is delivered:"
-wait_for is_true "bool_and(status = 'delivered') FROM commerce.outbox"
+wait_for_relay is_true "bool_and(status = 'delivered') FROM commerce.outbox"
 echo
 show_received
 echo

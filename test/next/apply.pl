@@ -87,7 +87,7 @@ LABEL(ORDER_DISPUTED, "order_status", "disputed", V(1, 1))
 LABEL(ORDER_RETURNED, "order_status", "returned", V(1, 3))
 NEW
 
-# The fifth argument. A key that stands for a request of before stands for it still.
+# The sixth argument. A key that stands for a request of before stands for it still.
 change('src/order/order_request.h',
 	"	TimestampTz expires_at;" => "	text	   *memo;				/* or NULL */\n	TimestampTz expires_at;");
 change('src/order/order_request.c',
@@ -95,12 +95,14 @@ change('src/order/order_request.c',
 	qq(	if (request->memo)\n		appendStringInfo(text, "memo %s,", text_to_cstring(request->memo));\n)
 	. "	if (request->ttl)\n		appendStringInfo");
 change('src/order/order_place.c',
-	qq(		{"coupon_id", INT8OID, true},\n		{"idempotency_key", TEXTOID, true}\n) =>
 	qq(		{"coupon_id", INT8OID, true},\n		{"idempotency_key", TEXTOID, true},\n)
+	. qq(		{"expected_total", INT8OID, true}\n) =>
+	qq(		{"coupon_id", INT8OID, true},\n		{"idempotency_key", TEXTOID, true},\n)
+	. qq(		{"expected_total", INT8OID, true},\n)
 	. qq(		{"memo", TEXTOID, true, SCHEMA_VERSION(1, 1)}\n),
-	"	key = args_idempotency_key(fcinfo, 3);\n" =>
-	"	key = args_idempotency_key(fcinfo, 3);\n"
-	. "	if (!args_is_null(fcinfo, 4))\n		request.memo = PG_GETARG_TEXT_PP(4);\n");
+	"	order_request_read_expected_total(fcinfo, 4, &request);\n" =>
+	"	order_request_read_expected_total(fcinfo, 4, &request);\n"
+	. "	if (!args_is_null(fcinfo, 5))\n		request.memo = PG_GETARG_TEXT_PP(5);\n");
 change('src/order/order_insert.c',
 	"	row_insert(order);\n" =>
 	"	if (request->memo)\n		row_set(order, ORDERS_MEMO, PointerGetDatum(request->memo));\n"
@@ -120,10 +122,11 @@ change('sql/30_tables.sql',
 	. "COMMENT ON TABLE commerce.orders IS");
 change('sql/53_orders.sql',
 	"CREATE FUNCTION commerce.place_order(user_id bigint, items jsonb,\n"
-	. "	coupon_id bigint DEFAULT NULL, idempotency_key text DEFAULT NULL)" =>
+	. "	coupon_id bigint DEFAULT NULL, idempotency_key text DEFAULT NULL,\n"
+	. "	expected_total bigint DEFAULT NULL)" =>
 	"CREATE FUNCTION commerce.place_order(user_id bigint, items jsonb,\n"
 	. "	coupon_id bigint DEFAULT NULL, idempotency_key text DEFAULT NULL,\n"
-	. "	memo text DEFAULT NULL)",
+	. "	expected_total bigint DEFAULT NULL, memo text DEFAULT NULL)",
 	"COMMENT ON FUNCTION commerce.place_order IS\n'" =>
 	"COMMENT ON FUNCTION commerce.place_order IS\n'memo: NULL is none. ");
 change('sql/70_access.sql',

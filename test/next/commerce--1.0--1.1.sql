@@ -6,7 +6,7 @@ ALTER TABLE commerce.orders ADD COLUMN memo text NOT NULL DEFAULT 'none' CHECK (
 COMMENT ON COLUMN commerce.orders.memo IS 'What was noted when it was made.';
 
 -- It has one more argument; who may call it has to be said again.
-DROP FUNCTION commerce.place_order(bigint, jsonb, bigint, text);
+DROP FUNCTION commerce.place_order(bigint, jsonb, bigint, text, bigint);
 @53_orders.sql CREATE FUNCTION commerce.place_order
 REVOKE ALL ON FUNCTION commerce.place_order FROM PUBLIC;
 

@@ -20,6 +20,8 @@ INSERT INTO contract VALUES
 	-- catalogue
 	('create_user', 'name text, user_id bigint DEFAULT NULL::bigint',
 	 'commerce.users', 'volatile', 'unsafe'),
+	('set_user_name', 'user_id bigint, name text', 'commerce.users', 'volatile', 'unsafe'),
+	('erase_user', 'user_id bigint', 'commerce.users', 'volatile', 'unsafe'),
 	('create_product', 'name text, product_id bigint DEFAULT NULL::bigint',
 	 'commerce.products', 'volatile', 'unsafe'),
 	('create_product_option', 'product_id bigint, name text, price bigint, stock bigint DEFAULT 0, '
@@ -32,11 +34,19 @@ INSERT INTO contract VALUES
 	 'commerce.stock', 'volatile', 'unsafe'),
 	('create_coupon_policy', 'name text, discount_type text, discount_value bigint, quantity bigint, '
 	 'issue_from timestamp with time zone DEFAULT now(), '
-	 'issue_until timestamp with time zone DEFAULT ''infinity''::timestamp with time zone, '
+	 'issue_until timestamp with time zone DEFAULT NULL::timestamp with time zone, '
 	 'max_discount_amount bigint DEFAULT NULL::bigint, min_order_amount bigint DEFAULT 0, '
 	 'per_user_limit integer DEFAULT 1, valid_for interval DEFAULT NULL::interval, '
-	 'valid_until timestamp with time zone DEFAULT ''infinity''::timestamp with time zone, '
+	 'valid_until timestamp with time zone DEFAULT NULL::timestamp with time zone, '
 	 'restore_on_cancel boolean DEFAULT true, policy_id bigint DEFAULT NULL::bigint',
+	 'commerce.coupon_policies', 'volatile', 'unsafe'),
+	('spread_stock', 'option_id bigint, slots integer', 'integer', 'volatile', 'unsafe'),
+	('spread_coupon_quota', 'policy_id bigint, slots integer', 'integer', 'volatile', 'unsafe'),
+	('update_coupon_policy', 'policy_id bigint, name text DEFAULT NULL::text, '
+	 'quantity bigint DEFAULT NULL::bigint, per_user_limit integer DEFAULT NULL::integer, '
+	 'issue_from timestamp with time zone DEFAULT NULL::timestamp with time zone, '
+	 'issue_until timestamp with time zone DEFAULT NULL::timestamp with time zone, '
+	 'valid_until timestamp with time zone DEFAULT NULL::timestamp with time zone',
 	 'commerce.coupon_policies', 'volatile', 'unsafe'),
 	('close_coupon_policy', 'policy_id bigint',
 	 'commerce.coupon_policies', 'volatile', 'unsafe'),
@@ -51,11 +61,15 @@ INSERT INTO contract VALUES
 	-- coupons
 	('issue_coupon', 'user_id bigint, policy_id bigint, idempotency_key text DEFAULT NULL::text',
 	 'commerce.coupons', 'volatile', 'unsafe'),
-	('use_coupon', 'user_id bigint, coupon_id bigint, order_amount bigint',
+	('issue_coupons', 'policy_id bigint, user_ids bigint[]',
+	 'TABLE(user_id bigint, coupon_id bigint, sqlstate text, message text, detail jsonb)',
+	 'volatile', 'unsafe'),
+	('use_coupon', 'user_id bigint, coupon_id bigint, order_amount bigint, '
+	 'idempotency_key text DEFAULT NULL::text',
 	 'commerce.coupons', 'volatile', 'unsafe'),
 	-- orders
 	('place_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint, '
-	 'idempotency_key text DEFAULT NULL::text',
+	 'idempotency_key text DEFAULT NULL::text, expected_total bigint DEFAULT NULL::bigint',
 	 'commerce.orders', 'volatile', 'unsafe'),
 	('place_orders', 'requests jsonb',
 	 'TABLE(request_no integer, order_id bigint, sqlstate text, message text, detail jsonb)',
@@ -64,12 +78,14 @@ INSERT INTO contract VALUES
 	 'TABLE(line_no integer, option_id bigint, quantity bigint, unit_price bigint, '
 	 'line_total bigint, discount_amount bigint, available bigint)', 'stable', 'safe'),
 	('hold_order', 'user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL::bigint, '
-	 'ttl interval DEFAULT ''00:15:00''::interval, idempotency_key text DEFAULT NULL::text',
+	 'ttl interval DEFAULT ''00:15:00''::interval, idempotency_key text DEFAULT NULL::text, '
+	 'expected_total bigint DEFAULT NULL::bigint',
 	 'commerce.orders', 'volatile', 'unsafe'),
 	('pay_order', 'order_id bigint', 'commerce.orders', 'volatile', 'unsafe'),
-	('cancel_order', 'order_id bigint, reason text DEFAULT NULL::text',
+	('cancel_order', 'order_id bigint, reason text DEFAULT NULL::text, restock boolean DEFAULT true',
 	 'commerce.orders', 'volatile', 'unsafe'),
-	('refund_order', 'order_id bigint, items jsonb, idempotency_key text DEFAULT NULL::text',
+	('refund_order', 'order_id bigint, items jsonb, idempotency_key text DEFAULT NULL::text, '
+	 'restock boolean DEFAULT true',
 	 'commerce.orders', 'volatile', 'unsafe'),
 	('expire_orders', 'batch_size integer DEFAULT 1000', 'bigint', 'volatile', 'unsafe'),
 	('get_order', 'order_id bigint', 'jsonb', 'stable', 'safe'),
@@ -92,13 +108,20 @@ INSERT INTO contract VALUES
 	-- operation
 	('grant_access', 'grantee regrole, level text', 'void', 'volatile', 'unsafe'),
 	('revoke_access', 'grantee regrole', 'void', 'volatile', 'unsafe'),
+	('member_objects', '', 'TABLE(object_kind text, object text, object_name text, owner oid, acl aclitem[])', 'stable', 'safe'),
+	('foreign_rights', '', 'TABLE(object text, grantee text, privilege text)', 'stable', 'safe'),
 	('access_rights', '', 'TABLE(level text, privilege text, object_name text)', 'immutable', 'safe'),
+	('member_columns', '', 'TABLE(table_name text, column_name text)', 'stable', 'safe'),
+	('added_columns', '', 'TABLE(section text, nth integer, statement text)', 'stable', 'safe'),
+	('added_objects', '', 'TABLE(section text, nth integer, statement text)', 'stable', 'safe'),
+	('additions', 'section text DEFAULT NULL::text', 'SETOF text', 'stable', 'safe'),
+	('advance_sequences', 'margin bigint DEFAULT 1000', 'void', 'volatile', 'unsafe'),
 	('verify', '', 'TABLE(check_name text, object_id bigint, expected numeric, actual numeric)',
 	 'stable', 'safe');
 -- What verify() is made of is like it.
 INSERT INTO contract
 SELECT 'verify_' || part, arguments, result, volatility, parallel
-FROM contract, unnest(ARRAY['balances', 'stock', 'coupons', 'orders', 'events', 'quantities', 'parents']) part
+FROM contract, unnest(ARRAY['users', 'balances', 'stock', 'coupons', 'orders', 'events', 'quantities', 'parents']) part
 WHERE name = 'verify';
 
 -- The functions as they are; it makes no difference to a caller whether result

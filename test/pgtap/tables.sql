@@ -17,7 +17,7 @@ SET LOCAL search_path = tap, pg_catalog;
 -- What a client may read: the columns come first, in this order; others may follow.
 CREATE TEMP TABLE readable (name text, columns text);
 INSERT INTO readable VALUES
-	('users', 'user_id bigint, name text, created_at timestamptz'),
+	('users', 'user_id bigint, name text, created_at timestamptz, erased_at timestamptz'),
 	('balances', 'user_id bigint, balance bigint, entry_count bigint, updated_at timestamptz'),
 	('balance_history', 'user_id bigint, entry_no bigint, type balance_entry_type, amount bigint, '
 	 'balance_after bigint, order_id bigint, created_at timestamptz'),

@@ -1,4 +1,4 @@
--- Stock in slots: taken across them, merged again, within the range of a bigint.
+-- Stock in slots: taken across them, merged then, shared out by a restock, within the range of a bigint.
 
 \getenv test_dir PG_ABS_SRCDIR
 \set helpers :test_dir '/helpers.psql'
@@ -55,17 +55,17 @@ SELECT available FROM commerce.adjust_stock(1, 1);
 SELECT available FROM commerce.adjust_stock(1, -9223372036854775807);
 
 -- A trigger cannot keep a slot from being merged away.
-SELECT pg_temp.spread('{1, 0}');
+SELECT pg_temp.spread('{1, 1}');
 CREATE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER keep BEFORE DELETE ON commerce.stock_slots
 FOR EACH ROW EXECUTE FUNCTION pg_temp.keep();
-SELECT code, message FROM pg_temp.refusal('SELECT commerce.adjust_stock(1, 2)');
+SELECT code, message FROM pg_temp.refusal('SELECT commerce.adjust_stock(1, -2)');
 CREATE OR REPLACE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	UPDATE commerce.stock_slots SET level = 9 WHERE option_id = OLD.option_id AND slot = OLD.slot;
 	RETURN NULL;
 END
 $$;
-SELECT code, message FROM pg_temp.refusal('SELECT commerce.adjust_stock(1, 2)');
+SELECT code, message FROM pg_temp.refusal('SELECT commerce.adjust_stock(1, -2)');
 DROP TRIGGER keep ON commerce.stock_slots;
 SELECT available FROM commerce.adjust_stock(1, 1);

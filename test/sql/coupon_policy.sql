@@ -60,6 +60,7 @@ FROM (VALUES
 	($$'a', 'fixed', 1, 1, now(), now()$$),
 	($$'a', 'fixed', 1, 1, now(), now() - interval '1 microsecond'$$),
 	($$'a', 'fixed', 1, 1, now(), now() + interval '1 microsecond'$$),
+	($$'a', 'fixed', 1, 1, '0001-01-01 00:00+00', 'infinity'$$),
 	($$'a', 'fixed', 1, 1, '-infinity', 'infinity'$$),
 	($$'a', 'fixed', 1, 1, 'infinity', 'infinity'$$)
 ) c (arguments);

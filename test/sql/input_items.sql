@@ -11,7 +11,7 @@ BEGIN
 	PERFORM commerce.charge_balance(1, 1000000000000);
 	PERFORM commerce.create_product('thing', 1);
 	PERFORM commerce.create_product_option(1, n::text, 1, 2000000000, n) FROM generate_series(1, 1001) n;
-	PERFORM commerce.create_product_option(1, 'largest id', 1, 2000000000, 9223372036854775807);
+	PERFORM commerce.create_product_option(1, 'largest id', 1, 2000000000, 9007199254740991);
 END
 $$;
 
@@ -56,7 +56,7 @@ ORDER BY v.nth;
 SELECT v.value, q.code AS as_quantity, o.code AS as_option_id
 FROM (VALUES
 	(1, '0'), (2, '-0'), (3, '-1'), (4, '1'), (5, '1000000000'), (6, '1000000001'),
-	(7, '9223372036854775807'), (8, '-9223372036854775808')
+	(7, '9007199254740991'), (9, '9223372036854775807'), (8, '-9223372036854775808')
 ) v (nth, value),
 	pg_temp.items_refusal(format('[{"option_id": 1, "quantity": %s}]', value)::jsonb) q,
 	pg_temp.items_refusal(format('[{"option_id": %s, "quantity": 1}]', value)::jsonb) o

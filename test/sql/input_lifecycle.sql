@@ -70,7 +70,7 @@ FROM (VALUES
 ORDER BY c.nth;
 
 -- As much as may be.
-SELECT status, expires_at FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]', ttl => '178000000 years');
+SELECT status, expires_at - placed_at AS ttl FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]', ttl => '7 days');
 SELECT status FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]', ttl => '1 microsecond', idempotency_key => repeat('k', 255));
 SELECT status, length(cancel_reason) FROM commerce.cancel_order(3, repeat('이', 1000));
 SELECT status, cancel_reason FROM commerce.cancel_order(2, '.');

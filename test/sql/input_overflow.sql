@@ -68,19 +68,15 @@ SELECT policy_id FROM commerce.create_coupon_policy('many', 'fixed', 1, 92233720
 SELECT coupon_id FROM commerce.issue_coupon(1, 3);
 SELECT * FROM commerce.coupon_quota WHERE policy_id = 3;
 
--- Where timestamps end, a period ends never.
+-- The longest period there may be.
 SELECT policy_id FROM commerce.create_coupon_policy('long', 'fixed', 1, 2,
-	valid_for => '178000000 years', valid_until => '2100-01-01 00:00+00', policy_id => 4);
+	valid_for => '1000 years', valid_until => '2100-01-01 00:00+00', policy_id => 4);
 SELECT expires_at = '2100-01-01 00:00+00' AS at_valid_until FROM commerce.issue_coupon(1, 4);
 SELECT policy_id FROM commerce.create_coupon_policy('longest', 'fixed', 1, 2,
-	valid_for => '178000000 years', policy_id => 5);
-SELECT expires_at FROM commerce.issue_coupon(1, 5);
-INSERT INTO commerce.outbox (event_type, order_id) VALUES ('test', 1), ('test', 2);
-SELECT count(*) > 0 AS claimed FROM commerce.claim_events(lease => '178000000 years');
-SELECT next_attempt_at FROM commerce.fail_event(currval('commerce.event_id_seq'), 1, 'x', '178000000 years');
-SELECT DISTINCT locked_until FROM commerce.outbox ORDER BY 1;
-SELECT commerce.purge_outbox('178000000 years') AS events,
-	   commerce.purge_idempotency_keys('178000000 years') AS keys;
+	valid_for => '1000 years', policy_id => 5);
+SELECT expires_at = issued_at + interval '1000 years' AS in_1000_years FROM commerce.issue_coupon(1, 5);
+SELECT commerce.purge_outbox('1000 years') AS events,
+	   commerce.purge_idempotency_keys('1000 years') AS keys;
 SELECT r.code, r.message
 FROM (VALUES ($$SELECT commerce.purge_outbox('-1 day')$$),
 			 ($$SELECT commerce.purge_idempotency_keys('-1 day')$$)

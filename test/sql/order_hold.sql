@@ -33,10 +33,10 @@ SELECT count(*) FROM commerce.balances;
 SELECT count(*) FROM commerce.outbox;
 SELECT commerce.get_order(1) ->> 'status' AS status;
 
--- Held for as long as one likes.
+-- Held for as long as may be.
 SELECT expires_at - now() AS expires_in FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]', ttl => '49 hours');
 SELECT expires_at - placed_at AS expires_in FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]', NULL, '1 microsecond');
-SELECT expires_at FROM commerce.hold_order(1, '[{"option_id": 2, "quantity": 1}]', NULL, '500000 years');
+SELECT expires_at - placed_at AS expires_in FROM commerce.hold_order(1, '[{"option_id": 2, "quantity": 1}]', NULL, '7 days');
 
 -- For nothing.
 SELECT price FROM commerce.set_price(2, 0);

@@ -10,7 +10,7 @@ BEGIN
 	PERFORM commerce.create_user('Kim', 1);
 	PERFORM commerce.charge_balance(1, 1000000000000);
 	PERFORM commerce.create_product('thing', 1);
-	PERFORM commerce.create_product_option(1, 'at ' || p, p, 1000000, p)
+	PERFORM commerce.create_product_option(1, 'at ' || p, p, 1000000, p + 1)
 	FROM unnest(ARRAY[0, 1, 2, 3, 5, 7, 50, 99, 100, 101, 333, 1000]) p;
 	PERFORM commerce.create_coupon_policy('fixed ' || d, 'fixed', d, 1000,
 		per_user_limit => 1000, policy_id => d)
@@ -18,7 +18,7 @@ BEGIN
 END
 $$;
 
--- An order of one unit of each option in the list (an option's id is its price),
+-- An order of one unit of each option in the list (an option's id is its price + 1),
 -- with a fixed discount: the lines' shares in order.
 CREATE FUNCTION pg_temp.shares(prices integer[], discount integer,
 	OUT subtotal bigint, OUT total bigint, OUT shares bigint[])
@@ -28,7 +28,7 @@ DECLARE
 	placed commerce.orders;
 	coupon commerce.coupons;
 BEGIN
-	SELECT jsonb_agg(jsonb_build_object('option_id', p, 'quantity', 1) ORDER BY nth) INTO items
+	SELECT jsonb_agg(jsonb_build_object('option_id', p + 1, 'quantity', 1) ORDER BY nth) INTO items
 	FROM unnest(prices) WITH ORDINALITY AS u (p, nth);
 	coupon := commerce.issue_coupon(1, discount);
 	placed := commerce.place_order(1, items, coupon.coupon_id);
@@ -80,7 +80,7 @@ WHERE order_id = :order_id ORDER BY line_no;
 -- 1 x 99 = 399, 100 off: 75.19 and 24.81.
 SELECT coupon_id FROM commerce.issue_coupon(1, 100) \gset
 SELECT order_id FROM commerce.place_order(1,
-	'[{"option_id": 100, "quantity": 3}, {"option_id": 99, "quantity": 1}]', :coupon_id) \gset
+	'[{"option_id": 101, "quantity": 3}, {"option_id": 100, "quantity": 1}]', :coupon_id) \gset
 SELECT line_no, quantity, unit_price, discount_amount FROM commerce.order_items
 WHERE order_id = :order_id ORDER BY line_no;
 

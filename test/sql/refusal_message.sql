@@ -63,7 +63,7 @@ FROM (VALUES
 	(29, $$place_order(1, '[{"option_id": 1, "quantity": 1}, {"option_id": 1}]')$$),
 	(30, $$place_order(1, '[{"option_id": 1, "quantity": 1, "colour": "red"}]')$$),
 	(31, $$place_order(1, '[{"option_id": 1, "quantity": 1.5}]')$$),
-	(32, $$place_order(1, '[{"option_id": "1", "quantity": 1}]')$$),
+	(32, $$place_order(1, '[{"option_id": "one", "quantity": 1}]')$$),
 	(33, $$place_order(1, '[{"option_id": 1, "quantity": 0}]')$$),
 	(34, $$charge_balance(1, 3001, 'key "1"')$$),
 	(35, $$fail_event(1, 1, 'no answer')$$),

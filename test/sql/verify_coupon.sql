@@ -15,7 +15,7 @@ FROM (VALUES
 	(2, 'UPDATE commerce.coupon_policies SET quantity = 11'),
 	(3, 'DELETE FROM commerce.coupons WHERE coupon_id = 3'),
 	(4, 'DELETE FROM commerce.coupons WHERE coupon_id = 1'),
-	(5, 'UPDATE commerce.coupon_policies SET per_user_limit = 2'),
+	(5, 'UPDATE commerce.coupon_policies SET highest_limit = 2, per_user_limit = 2'),
 	(6, 'UPDATE commerce.coupons SET issue_no = 4 WHERE coupon_id = 3'),
 	(7, $$UPDATE commerce.coupons SET status = 'issued' WHERE coupon_id = 1$$),
 	(8, $$UPDATE commerce.coupons SET status = 'issued' WHERE coupon_id = 2$$),

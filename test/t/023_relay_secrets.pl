@@ -57,8 +57,9 @@ is(next_signed_by(), '1+2', 'two secrets, two signatures');
 my @hidden = map { my $text = slurp_file($_); chomp $text; substr $text, 6 } @secrets;
 push @hidden, map { ($_ x 24, unpack 'H*', $_ x 24) } 'a', 'b', 'c';
 my $hidden = join '|', map { quotemeta } @hidden;
-unlike(slurp_file("/proc/$relay->{pid}/$_"), qr/$hidden/, "no secret in $_")
-	foreach qw(cmdline environ);
+unlike(slurp_file("/proc/$relay->{pid}/cmdline"), qr/$hidden/, 'no secret in cmdline');
+# Its memory is nobody's, so that no core file is written either.
+ok(!open(my $handle, '<', "/proc/$relay->{pid}/$_"), "nobody but root reads its $_") foreach qw(environ mem);
 unlike(log_of($relay), qr/$hidden/, 'no secret in the log');
 my $activity;
 ok(wait_until(sub {

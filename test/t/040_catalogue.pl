@@ -83,7 +83,7 @@ my @changes = (
 	right => 'GRANT SELECT (total) ON commerce.orders TO PUBLIC',
 	right => 'GRANT EXECUTE ON FUNCTION commerce.verify() TO clerk WITH GRANT OPTION',
 	right => 'REVOKE EXECUTE ON FUNCTION commerce.pay_order(bigint) FROM clerk',
-	right => 'REVOKE USAGE ON TYPE commerce.order_status FROM PUBLIC',
+	right => 'GRANT USAGE ON TYPE commerce.order_status TO PUBLIC',
 	right => q(DELETE FROM pg_init_privs WHERE objoid = 'commerce.verify'::regproc),
 	dependency => 'ALTER FUNCTION commerce.verify() DEPENDS ON EXTENSION plpgsql',
 	dependency => 'ALTER SEQUENCE commerce.order_id_seq OWNED BY commerce.orders.order_id');

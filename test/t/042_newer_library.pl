@@ -61,8 +61,15 @@ is($node->safe_psql('old', qq(
 		UPDATE commerce.outbox SET status = 'dead' WHERE event_id = (SELECT max(event_id) FROM commerce.outbox);
 		SELECT status FROM commerce.retry_event((SELECT max(event_id) FROM commerce.outbox));
 		UPDATE commerce.outbox SET status = 'dead' WHERE event_id = (SELECT max(event_id) FROM commerce.outbox);
-		SELECT status FROM commerce.discard_event((SELECT max(event_id) FROM commerce.outbox));)),
-	"t\n1\navailable\ndiscarded", 'so do those that a day has not');
+		SELECT status FROM commerce.discard_event((SELECT max(event_id) FROM commerce.outbox));
+		SELECT name FROM commerce.set_user_name(1, 'Kim Min-ji');
+		SELECT name FROM commerce.erase_user(1);
+		SELECT commerce.spread_stock(1, 2) > 0, commerce.spread_coupon_quota(policy_id, 2) > 0
+		FROM commerce.coupon_policies ORDER BY policy_id LIMIT 1;
+		SELECT quantity FROM commerce.create_coupon_policy('last', 'fixed', 1, 10, policy_id => 777);
+		SELECT quantity FROM commerce.update_coupon_policy(777, quantity => 1000);
+		SELECT sqlstate FROM commerce.issue_coupons(777, '{999999}');)),
+	"t\n1\navailable\ndiscarded\nKim Min-ji\n(erased)\nt|t\n10\n1000\nSC001", 'so do those that a day has not');
 my $uncalled = q(
 	SELECT string_agg(p.proname, ' ') FROM pg_proc p LEFT JOIN pg_stat_user_functions s ON s.funcid = p.oid
 	WHERE pronamespace = 'commerce'::regnamespace
@@ -82,7 +89,7 @@ my $new = q(
 	AS '$libdir/commerce', 'commerce_add_memo' LANGUAGE C;
 	CREATE FUNCTION public.mark_order(bigint, text) RETURNS commerce.orders
 	AS '$libdir/commerce', 'commerce_mark_order' LANGUAGE C;
-	CREATE FUNCTION public.place_order(bigint, jsonb, bigint, text, text) RETURNS commerce.orders
+	CREATE FUNCTION public.place_order(bigint, jsonb, bigint, text, bigint, text) RETURNS commerce.orders
 	AS '$libdir/commerce', 'commerce_place_order' LANGUAGE C;);
 $node->safe_psql('old', $new);
 my $paid = $node->safe_psql('old', "SELECT order_id FROM commerce.place_order(1, '$one')");
@@ -93,11 +100,11 @@ is(errors('old', "SELECT public.mark_order($paid, 'disputed')"), update_is_due('
 	'a new label');
 is(errors('old', "SELECT public.mark_order($paid, 'returned')"), update_is_due('order_status.returned', '1.3'),
 	'a label that is newer still');
-is(errors('old', "SELECT public.place_order(1, '$one', NULL, NULL, 'fragile')"), update_is_due('orders.memo', '1.1'),
+is(errors('old', "SELECT public.place_order(1, '$one', NULL, NULL, NULL, 'fragile')"), update_is_due('orders.memo', '1.1'),
 	'a new column');
 is_deeply(rows($node, 'old'), $before, 'none of them left anything');
 is($node->safe_psql('old', qq(
-		SELECT status FROM public.place_order(1, '$one', NULL, NULL, NULL);
+		SELECT status FROM public.place_order(1, '$one', NULL, NULL, NULL, NULL);
 		SELECT status FROM commerce.place_order(1, '$one');)), "paid\npaid",
 	'with the new argument NULL, or without it, orders are placed');
 is(errors('old', qq(
