@@ -4,7 +4,8 @@
  *
  * Erasing takes the person out of the data. The row stays, and with it all that
  * money and stock were moved for. Locks: keys, orders, the user, each kind
- * ascending; what somebody writes meanwhile counts as written after it.
+ * ascending. What becomes visible only after it has looked counts as written
+ * after it.
  */
 #include "postgres.h"
 
@@ -118,6 +119,15 @@ erase_traces(int64 user_id)
 		" SELECT count(*) FROM gone",
 		.argument_count = 1, .argument_types = {INT8OID}
 	};
+	/* Whoever cancels one of these right now may give a reason. */
+	static SqlStatement lock_open_orders = {
+		.text = "WITH locked AS MATERIALIZED ("
+		"	SELECT order_id FROM commerce.orders"
+		"	WHERE user_id = $1 AND status IN ('pending', 'paid')"
+		"	ORDER BY order_id FOR NO KEY UPDATE)"
+		" SELECT count(*) FROM locked",
+		.argument_count = 1, .argument_types = {INT8OID}
+	};
 	static SqlStatement forget_reasons = {
 		.text = "WITH locked AS MATERIALIZED ("
 		"	SELECT order_id FROM commerce.orders"
@@ -134,6 +144,7 @@ erase_traces(int64 user_id)
 
 	sql_begin_write(&run, "erase_user()");
 	(void) sql_int64(&run, &forget_keys, arguments);
+	(void) sql_int64(&run, &lock_open_orders, arguments);
 	(void) sql_int64(&run, &forget_reasons, arguments);
 	sql_end(&run);
 }

@@ -38,7 +38,7 @@ foreach my $preloads (0, 1)
 	# Any role that may connect can do this.
 	my $idle = $node->background_psql('postgres');
 	$idle->query_safe('LISTEN anything; BEGIN; SELECT 1');
-	$node->safe_psql('postgres', "DO \$\$ BEGIN
+	$node->psql('postgres', "DO \$\$ BEGIN
 		FOR i IN 1 .. 64 LOOP PERFORM pg_notify('x', i || repeat('x', 7980)); END LOOP;
 		END \$\$") for 1 .. 2;
 	is(sqlstates($node, "SELECT pg_notify('x', 'y')"), '54000', "$with: the queue is full");

@@ -5,10 +5,11 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use CommerceTest;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_server('additions');
+my $node = new_server('additions', init => { allows_streaming => 1, has_archiving => 1 });
 is($node->safe_psql('postgres', 'SELECT commerce.additions()'), '', 'a fresh shop has no additions');
 
 $node->safe_psql('postgres', q(
@@ -69,6 +70,53 @@ sub comes_back
 comes_back('plain', [ '-f', "$dir/plain.sql" ], 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$dir/plain.sql");
 comes_back('custom', [ '-Fc', '-f', "$dir/custom" ], 'pg_restore', '--exit-on-error', "$dir/custom");
 comes_back('directory', [ '-Fd', '-j4', '-f', "$dir/directory" ], 'pg_restore', '--exit-on-error', '-j4', "$dir/directory");
+
+# What copies the server as it is needs nothing of that: a standby, a recovery to a
+# point in time, and pg_upgrade.
+$node->backup('copy');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'copy', has_streaming => 1);
+$standby->start;
+$node->wait_for_catchup($standby);
+is($standby->safe_psql('postgres', 'SELECT commerce.additions()'), $additions, 'a standby has all additions');
+$standby->promote;
+is_sound($standby, 'and is sound once it is promoted');
+$standby->stop;
+
+$node->safe_psql('postgres', q(SELECT FROM commerce.charge_balance(1, 5);
+	SELECT pg_create_restore_point('here');));
+my $then = rows($node, 'postgres');
+$node->safe_psql('postgres', q(SELECT FROM commerce.charge_balance(1, 7); SELECT pg_switch_wal()));
+my $earlier = PostgreSQL::Test::Cluster->new('earlier');
+$earlier->init_from_backup($node, 'copy', has_restoring => 1);
+$earlier->append_conf('postgresql.conf', "recovery_target_name = 'here'
+recovery_target_action = 'promote'
+recovery_target_timeline = 'current' # the standby archives its own as well");
+$earlier->start;
+$earlier->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
+is($earlier->safe_psql('postgres', 'SELECT commerce.additions()'), $additions, 'a recovery has all additions');
+is_deeply(rows($earlier, 'postgres'), $then, 'and the rows of that point in time');
+$earlier->stop;
+
+my $bindir = $node->config_data('--bindir');
+SKIP:
+{
+	skip 'there is no pg_upgrade', 4 unless -x "$bindir/pg_upgrade";
+	my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
+	my $last = rows($node, 'postgres');
+
+	$upgraded->init;
+	$node->stop;
+	chdir $dir or die $!;
+	command_ok([ 'pg_upgrade', '--no-sync', '-b', $bindir, '-B', $bindir, '-d', $node->data_dir, '-D', $upgraded->data_dir,
+		'-s', $upgraded->host, '-p', $node->port, '-P', $upgraded->port, '-U', 'postgres' ], 'pg_upgrade');
+	$upgraded->start;
+	is($upgraded->safe_psql('postgres', 'SELECT commerce.additions()'), $additions, 'pg_upgrade keeps all additions');
+	is_deeply(rows($upgraded, 'postgres'), $last, 'and all rows');
+	is_sound($upgraded, 'and the shop is sound');
+	$upgraded->stop;
+	$node->start;
+}
 
 # The reason for all that: without it, the table comes back empty.
 $node->safe_psql('postgres', 'CREATE DATABASE careless');
