@@ -66,6 +66,8 @@ calls()
 		return order(i, substr(what, length("order_") + 1) + 0)
 	}
 	BEGIN {
+		if (what == "refusal")
+			print "SET commerce.log_refusals = on"
 		for (i = 1; i <= warm_up + calls; i++) {
 			printf "SELECT * FROM %s." call(i) "\n", schema, 1 + i * 104729 % 10000
 			if (i == warm_up) {

@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 # rate SIDE SECONDS CLIENTS
 rate()
 {
-	PGOPTIONS="-c commerce.notify=off -c default_transaction_isolation=$(echo "$1" | tr _ '\\ ')" \
+	PGOPTIONS="-c commerce.notify=off -c default_transaction_isolation=$(echo "$1" | sed 's/_/\\ /')" \
 		pgbench_rate "$1" "$2" "$3" --max-tries=1000 -D "option=$(option_of "$1")" \
 		-D users=10000 -f "$SCRATCH/order.pgbench"
 	sed -n 's/^number of transactions retried: \([0-9]*\).*/\1/p' "$SCRATCH/pgbench.log" \

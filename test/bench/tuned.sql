@@ -39,7 +39,8 @@ CREATE SEQUENCE tuned.event_id_seq;
 CREATE TABLE tuned.users (
 	user_id		bigint PRIMARY KEY,
 	name		text NOT NULL,
-	created_at	timestamptz NOT NULL DEFAULT now()
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	erased_at	timestamptz
 );
 
 CREATE TABLE tuned.balances (
@@ -70,11 +71,12 @@ CREATE TABLE tuned.coupon_policies (
 	quantity			bigint NOT NULL,
 	per_user_limit		integer NOT NULL,
 	issue_from			timestamptz NOT NULL,
-	issue_until			timestamptz NOT NULL,
+	issue_until			timestamptz,
 	valid_for			interval,
-	valid_until			timestamptz NOT NULL,
+	valid_until			timestamptz,
 	restore_on_cancel	boolean NOT NULL,
-	created_at			timestamptz NOT NULL DEFAULT now()
+	created_at			timestamptz NOT NULL DEFAULT now(),
+	highest_limit		integer NOT NULL
 );
 
 CREATE TABLE tuned.coupons (
@@ -83,7 +85,7 @@ CREATE TABLE tuned.coupons (
 	user_id			bigint NOT NULL,
 	status			tuned.coupon_status NOT NULL,
 	issued_at		timestamptz NOT NULL,
-	expires_at		timestamptz NOT NULL,
+	expires_at		timestamptz,
 	used_at			timestamptz,
 	order_id		bigint,
 	discount_amount	bigint,
@@ -516,7 +518,7 @@ BEGIN
 		SELECT p.discount_type, p.discount_value, p.max_discount_amount INTO v_coupon
 		FROM tuned.coupons c JOIN tuned.coupon_policies p ON p.policy_id = c.policy_id
 		WHERE c.coupon_id = p_coupon_id AND c.user_id = p_user_id
-		  AND c.status = 'issued' AND c.expires_at > now()
+		  AND c.status = 'issued' AND (c.expires_at > now()) IS NOT FALSE
 		  AND v_subtotal >= p.min_order_amount
 		FOR UPDATE OF c;
 		IF NOT FOUND THEN

@@ -91,7 +91,7 @@ BEGIN
 		FROM tuned.users u, tuned.coupon_policies p, tuned.coupon_quota q
 		WHERE u.user_id = p_user_id AND p.policy_id = p_policy_id
 		  AND q.policy_id = p_policy_id
-		  AND now() >= p.issue_from AND now() < p.issue_until;
+		  AND now() >= p.issue_from AND (now() < p.issue_until) IS NOT FALSE;
 		IF NOT FOUND THEN
 			PERFORM tuned.refuse_coupon(p_user_id, p_policy_id);
 		ELSIF v_issued >= v_limit THEN
