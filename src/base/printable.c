@@ -41,13 +41,18 @@ const char *
 printable(const char *text)
 {
 	const char *at = text;
-	int			length;
+	int			length = 0;
 	StringInfoData shown;
 
-	while (*at != '\0' && !is_hidden(next_character(at, &length)))
+	/* Most text is ASCII, and shown as it is. */
+	do
+	{
 		at += length;
-	if (*at == '\0')
-		return text;
+		while (*at >= ' ' && *at < 0x7F)
+			at++;
+		if (*at == '\0')
+			return text;
+	} while (!is_hidden(next_character(at, &length)));
 
 	initStringInfo(&shown);
 	appendBinaryStringInfo(&shown, text, at - text);

@@ -119,6 +119,7 @@ erase_traces(int64 user_id)
 		" SELECT count(*) FROM gone",
 		.argument_count = 1, .argument_types = {INT8OID}
 	};
+
 	/* Whoever cancels one of these right now may give a reason. */
 	static SqlStatement lock_open_orders = {
 		.text = "WITH locked AS MATERIALIZED ("
