@@ -143,7 +143,7 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF level NOT IN ('reader', 'app', 'relay', 'admin') THEN
-		RAISE EXCEPTION 'level must be reader, app, relay or admin, not "%"', level
+		RAISE EXCEPTION 'level must be reader, app, relay or admin'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = grantee) THEN

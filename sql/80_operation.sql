@@ -206,7 +206,7 @@ SET search_path = pg_catalog, pg_temp
 AS $additions$
 BEGIN
 	IF section NOT IN ('pre-data', 'post-data') THEN
-		RAISE EXCEPTION 'section must be pre-data or post-data, not "%"', section
+		RAISE EXCEPTION 'section must be pre-data or post-data'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	RETURN QUERY
