@@ -30,6 +30,13 @@ $node->safe_psql('postgres', qq(
 
 my %writer = (
 	create_user => "'new'",
+	set_user_name => "1, 'new'",
+	erase_user => '1',
+	spread_stock => '1, 2',
+	spread_coupon_quota => '1, 2',
+	update_coupon_policy => "1, 'new'",
+	issue_coupons => "1, '{1}'",
+	advance_sequences => '',
 	create_product => "'new'",
 	create_product_option => "1, 'new', 10, 1",
 	set_price => '1, 90',
