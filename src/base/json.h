@@ -25,7 +25,7 @@ extern bool json_whole_number_or_digits(const JsonbValue *value, int64 minimum,
 /* Push a key; a string, a truth value, a number as its value. */
 extern void json_push_key(JsonbParseState **state, const char *key);
 extern void json_push_text(JsonbParseState **state, const char *text);
-extern void json_push_bool(JsonbParseState **state, bool value);
+extern void json_push_bool(JsonbParseState **state, bool boolean);
 extern void json_push_number(JsonbParseState **state, int64 number);
 
 /* The same, up to 2^63, the opposite of the lowest bigint, which is none. */
