@@ -15,6 +15,6 @@ CREATE TYPE commerce.order_status AS ENUM
 	('pending', 'paid', 'partially_refunded', 'refunded', 'cancelled', 'expired');
 COMMENT ON TYPE commerce.order_status IS 'State of an order.';
 
-CREATE TYPE commerce.event_status AS ENUM
+CREATE TYPE commerce.delivery_status AS ENUM
 	('available', 'running', 'delivered', 'dead', 'discarded');
-COMMENT ON TYPE commerce.event_status IS 'State of an outbox event: available may be claimed when due, running is leased, dead waits for a decision.';
+COMMENT ON TYPE commerce.delivery_status IS 'State of an event within a subscription: available may be claimed when due, running is leased, dead waits for a decision.';

@@ -17,4 +17,8 @@ COMMENT ON SEQUENCE commerce.adjustment_id_seq IS 'Generated stock_adjustments.a
 CREATE SEQUENCE commerce.order_id_seq MAXVALUE 9007199254740991;
 COMMENT ON SEQUENCE commerce.order_id_seq IS 'Generated orders.order_id.';
 CREATE SEQUENCE commerce.event_id_seq MAXVALUE 9007199254740991;
-COMMENT ON SEQUENCE commerce.event_id_seq IS 'Generated outbox.event_id.';
+COMMENT ON SEQUENCE commerce.event_id_seq IS 'Generated events.event_id.';
+CREATE SEQUENCE commerce.subscription_no_seq AS integer START 2;
+COMMENT ON SEQUENCE commerce.subscription_no_seq IS 'Generated stored_subscriptions.subscription_no. 1 is the subscription default that is there from the start.';
+CREATE SEQUENCE commerce.cursor_no_seq;
+COMMENT ON SEQUENCE commerce.cursor_no_seq IS 'Generated cursors.cursor_no.';

@@ -167,34 +167,103 @@ CREATE TABLE commerce.order_items (
 COMMENT ON TABLE commerce.order_items IS 'ORDER_ITEM of the flow chart: the lines of an order, numbered by first appearance.';
 COMMENT ON COLUMN commerce.order_items.discount_amount IS 'This line''s share of the order''s discount.';
 
-CREATE TABLE commerce.outbox (
-	event_id		bigint PRIMARY KEY DEFAULT nextval('commerce.event_id_seq'),
-	event_type		text NOT NULL,
-	order_id		bigint NOT NULL,
-	status			commerce.event_status NOT NULL DEFAULT 'available',
-	attempt			integer NOT NULL DEFAULT 0,
-	max_attempts	integer NOT NULL DEFAULT 10,
-	next_attempt_at	timestamptz NOT NULL DEFAULT now(),
-	locked_until	timestamptz,
-	last_error		text,
-	created_at		timestamptz NOT NULL DEFAULT now(),
-	delivered_at	timestamptz,
-	refund			jsonb
-) WITH (fillfactor = 80);
-COMMENT ON TABLE commerce.outbox IS 'Events for the outside world, each written in the transaction of the change it tells of.';
-COMMENT ON COLUMN commerce.outbox.refund IS 'What order.refunded tells of: {"amount", "items": [{option_id, quantity, amount}]}. NULL for other events.';
-CREATE INDEX outbox_available_idx ON commerce.outbox (next_attempt_at, event_id)
-	WHERE status = 'available';
-CREATE INDEX outbox_running_idx ON commerce.outbox (locked_until)
-	WHERE status = 'running';
-CREATE INDEX outbox_unfinished_idx ON commerce.outbox (order_id, event_id)
-	WHERE status IN ('available', 'running', 'dead');
+CREATE FUNCTION commerce.event_origin()
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'commerce_event_origin'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION commerce.event_origin IS
+'What events.origin is of the events that this database writes (level admin). Another one was written before a dump was restored, or by a publisher.';
 
-CREATE TABLE commerce.outbox_horizon (
-	one_row		boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+-- Written by orders, and read by whoever claims: event/event.h and event/cursor.h of the
+-- sources. An order pays for one row and one index entry; all that is dear is for those
+-- who read.
+CREATE TABLE commerce.events (
+	event_id		bigint NOT NULL DEFAULT nextval('commerce.event_id_seq'),
+	order_id		bigint NOT NULL,
+	created_at		timestamptz NOT NULL DEFAULT now(),
+	origin			bigint NOT NULL DEFAULT commerce.event_origin(),
+	xact_id			bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
+	follows_xact_id	bigint,
+	event_type		text NOT NULL,
+	refund			jsonb,
+	PRIMARY KEY (origin, xact_id, event_id)
+);
+COMMENT ON TABLE commerce.events IS 'Events for the outside world, each written in the transaction of the change it tells of, until they are purged.';
+COMMENT ON COLUMN commerce.events.origin IS 'The database whose transaction numbers xact_id is one of: a restored dump has events of another.';
+COMMENT ON COLUMN commerce.events.xact_id IS 'Number of the transaction that wrote it.';
+COMMENT ON COLUMN commerce.events.follows_xact_id IS 'The order''s earlier events have a lower xact_id than this, or the event''s own. NULL: lower than its own.';
+COMMENT ON COLUMN commerce.events.refund IS 'What order.refunded tells of: {"amount", "restock", "items": [{option_id, quantity, amount}]}. NULL for other events.';
+
+CREATE TABLE commerce.stored_subscriptions (
+	subscription			text COLLATE "C" PRIMARY KEY,
+	subscription_no			integer NOT NULL,
+	is_dropped				boolean NOT NULL DEFAULT false,
+	event_types				text[],
+	paused_at				timestamptz,
+	paused_until			timestamptz,
+	pause_reason			text,
+	created_at				timestamptz DEFAULT now(),
+	start_from				timestamptz,
+	start_origin			bigint,
+	start_xact_id			bigint,
+	start_in_progress		bigint[],
+	start_own_events		bigint[],
+	start_other_origins		bigint[]
+);
+COMMENT ON TABLE commerce.stored_subscriptions IS 'Subscriptions, but for a default that is as it was from the start.';
+COMMENT ON COLUMN commerce.stored_subscriptions.subscription_no IS 'Names it in other tables, and is never used again.';
+COMMENT ON COLUMN commerce.stored_subscriptions.is_dropped IS 'The mark that default was dropped. Others have no row then.';
+COMMENT ON COLUMN commerce.stored_subscriptions.start_from IS 'Of the events before the start, those since then are wanted. NULL: none.';
+COMMENT ON COLUMN commerce.stored_subscriptions.start_origin IS 'NULL: no event is before the start.';
+COMMENT ON COLUMN commerce.stored_subscriptions.start_xact_id IS 'Before the start are events of start_origin with a lower xact_id, but for those of start_in_progress, start_own_events, and all of start_other_origins.';
+
+CREATE TABLE commerce.stored_deliveries (
+	event_id		bigint,
+	subscription_no	integer,
+	order_id		bigint NOT NULL,
+	origin			bigint NOT NULL,
+	xact_id			bigint NOT NULL,
+	follows_xact_id	bigint,
+	status			commerce.delivery_status NOT NULL,
+	attempt			integer NOT NULL,
+	failures		integer NOT NULL,
+	due_at			timestamptz,
+	finished_at		timestamptz,
+	last_error		text,
+	PRIMARY KEY (event_id, subscription_no)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE commerce.stored_deliveries IS 'What has become of events within subscriptions: those that were ever claimed, or had to wait for another of their order.';
+COMMENT ON COLUMN commerce.stored_deliveries.origin IS 'With xact_id and event_id the key of the event.';
+COMMENT ON COLUMN commerce.stored_deliveries.follows_xact_id IS 'The cursor must have passed this before the event may be claimed for the first time. NULL: it has.';
+COMMENT ON COLUMN commerce.stored_deliveries.due_at IS 'When a claim must look at it: an available one''s next attempt, a running one''s end of the lease. NULL for others.';
+COMMENT ON COLUMN commerce.stored_deliveries.finished_at IS 'When it was delivered or discarded. NULL: it is unfinished.';
+CREATE INDEX stored_deliveries_due_idx ON commerce.stored_deliveries (subscription_no, due_at)
+	WHERE due_at IS NOT NULL;
+CREATE INDEX stored_deliveries_unfinished_idx ON commerce.stored_deliveries (order_id, subscription_no)
+	WHERE finished_at IS NULL;
+
+CREATE TABLE commerce.cursors (
+	subscription_no		integer,
+	origin				bigint,
+	cursor_no			bigint,
+	next_xact_id		bigint NOT NULL,
+	last_event_id		bigint NOT NULL,
+	in_progress			bigint[] NOT NULL,
+	doubtful_xact_ids	bigint[] NOT NULL,
+	doubtful_event_ids	bigint[] NOT NULL,
+	PRIMARY KEY (subscription_no, origin, cursor_no)
+);
+COMMENT ON TABLE commerce.cursors IS 'How far a subscription has got in the events of one origin: each row is true, the highest cursor_no tells most.';
+COMMENT ON COLUMN commerce.cursors.next_xact_id IS 'Events of a lower xact_id are passed: each has a stored delivery, or is not wanted. But for these:';
+COMMENT ON COLUMN commerce.cursors.last_event_id IS 'Of next_xact_id itself, events up to this one are passed too.';
+COMMENT ON COLUMN commerce.cursors.in_progress IS 'Lower transactions that had not ended.';
+COMMENT ON COLUMN commerce.cursors.doubtful_event_ids IS 'Events, with doubtful_xact_ids, that some claim had taken whose transaction had not ended.';
+
+CREATE TABLE commerce.event_horizon (
+	one_row			boolean PRIMARY KEY DEFAULT true CHECK (one_row),
 	purged_until	timestamptz NOT NULL
 );
-COMMENT ON TABLE commerce.outbox_horizon IS 'created_at of the youngest event ever purged: verify() expects every later event to exist.';
+COMMENT ON TABLE commerce.event_horizon IS 'created_at of the youngest event ever purged: verify() expects every later event to exist.';
 
 CREATE TABLE commerce.idempotency_keys (
 	user_id				bigint NOT NULL,

@@ -220,12 +220,12 @@ LEFT JOIN (SELECT order_id,
 				  count(*) FILTER (WHERE event_type = 'order.paid') AS paid,
 				  count(*) FILTER (WHERE event_type = 'order.cancelled') AS cancelled,
 				  count(*) FILTER (WHERE event_type = 'order.refunded') AS refunded
-		   FROM commerce.outbox GROUP BY order_id) x USING (order_id)
+		   FROM commerce.events GROUP BY order_id) x USING (order_id)
 LEFT JOIN (SELECT order_id, max(created_at) AS refunded_at
 		   FROM commerce.balance_history WHERE type = 'refund'
 		   GROUP BY order_id) r USING (order_id),
 	 LATERAL (SELECT coalesce(max(purged_until), '-infinity') AS purged_until
-			  FROM commerce.outbox_horizon) z,
+			  FROM commerce.event_horizon) z,
 	 LATERAL (VALUES
 		('paid', (o.paid_at IS NOT NULL)::integer, coalesce(x.paid, 0), o.paid_at),
 		('cancelled', (o.status = 'cancelled' AND o.paid_at IS NOT NULL)::integer,
@@ -242,26 +242,33 @@ UNION ALL
 SELECT 'order_refund_is_sum_of_events', o.order_id, o.refunded::numeric, x.amount
 FROM commerce.orders o
 JOIN (SELECT order_id, coalesce(sum((refund ->> 'amount')::numeric), 0) AS amount
-	  FROM commerce.outbox WHERE event_type = 'order.refunded'
+	  FROM commerce.events WHERE event_type = 'order.refunded'
 	  GROUP BY order_id) x USING (order_id)
 LEFT JOIN (SELECT order_id, min(created_at) AS refunded_at
 		   FROM commerce.balance_history WHERE type = 'refund'
 		   GROUP BY order_id) r USING (order_id),
 	 LATERAL (SELECT coalesce(max(purged_until), '-infinity') AS purged_until
-			  FROM commerce.outbox_horizon) z
+			  FROM commerce.event_horizon) z
 WHERE x.amount > o.refunded
    OR x.amount < o.refunded AND r.refunded_at > z.purged_until
 UNION ALL
 SELECT 'event_refund_adds_up', e.event_id, (e.refund ->> 'amount')::numeric, i.amount
-FROM commerce.outbox e,
+FROM commerce.events e,
 	 LATERAL (SELECT sum((item ->> 'amount')::numeric) AS amount
 			  FROM jsonb_array_elements(e.refund -> 'items') item) i
 WHERE (e.event_type = 'order.refunded') <> (e.refund IS NOT NULL)
    OR e.refund IS NOT NULL
 	  AND ((e.refund ->> 'amount')::numeric = i.amount) IS NOT TRUE
 UNION ALL
-SELECT 'event_type_known', event_id, 1, 0 FROM commerce.outbox
+SELECT 'event_type_known', event_id, 1, 0 FROM commerce.events
 WHERE event_type NOT IN ('order.paid', 'order.cancelled', 'order.refunded')
+UNION ALL
+SELECT 'event_id_once', event_id, 1, count(*) FROM commerce.events
+GROUP BY event_id HAVING count(*) > 1
+UNION ALL
+SELECT 'delivery_finished_at_end', event_id, 1, 0 FROM commerce.stored_deliveries
+WHERE (status IN ('delivered', 'discarded')) <> (finished_at IS NOT NULL)
+   OR (status IN ('available', 'running')) <> (due_at IS NOT NULL)
 $verify_events$;
 COMMENT ON FUNCTION commerce.verify_events IS
 'Part of verify(): an order''s events are those its state calls for (level admin).';
@@ -348,8 +355,17 @@ WHERE NOT CASE
 		SELECT FROM commerce.orders o WHERE o.order_id = k.object_id)
 	END
 UNION ALL
-SELECT 'event_has_order', event_id, 1, 0 FROM commerce.outbox e
+SELECT 'event_has_order', event_id, 1, 0 FROM commerce.events e
 WHERE NOT EXISTS (SELECT FROM commerce.orders o WHERE o.order_id = e.order_id)
+UNION ALL
+-- What a dropped subscription left may stay until it is purged.
+SELECT 'delivery_has_event', d.event_id, 1, 0
+FROM commerce.stored_deliveries d
+JOIN commerce.live_subscriptions s USING (subscription_no)
+WHERE NOT EXISTS (
+	SELECT FROM commerce.wanted_events w
+	WHERE w.event_id = d.event_id AND w.subscription_no = d.subscription_no
+	  AND w.origin = d.origin AND w.xact_id = d.xact_id AND w.order_id = d.order_id)
 $verify_parents$;
 COMMENT ON FUNCTION commerce.verify_parents IS
 'Part of verify(): no row is without its parent (level admin).';

@@ -13,23 +13,26 @@ AS $access_rights$
 SELECT r.level, r.privilege, n.object_name
 FROM (VALUES
 	('reader', 'SELECT', '{users, balances, balance_history, coupon_policies, coupons,
-		products, product_options, stock_adjustments, orders, order_items, outbox,
-		stock, coupon_quota, coupon_wallet}'::text[]),
+		products, product_options, stock_adjustments, orders, order_items, events,
+		subscriptions, deliveries, stock, coupon_quota, coupon_wallet}'::text[]),
 	('reader', 'USAGE', '{commerce, balance_entry_type, discount_type, coupon_status,
-		order_status, event_status}'),
+		order_status, delivery_status}'),
 	('reader', 'EXECUTE', '{get_balance, quote_order, get_order, popular_products}'),
 	('app', 'EXECUTE', '{create_user, set_user_name, charge_balance, use_balance, issue_coupon,
 		use_coupon, place_order, place_orders, hold_order, pay_order, cancel_order,
 		refund_order, expire_orders}'),
-	('relay', 'EXECUTE', '{claim_events, ack_events, fail_event}'),
-	('admin', 'SELECT', '{coupon_quota_slots, stock_slots, outbox_horizon,
-		idempotency_keys}'),
+	('relay', 'EXECUTE', '{claim_events, ack_events, fail_event, release_events,
+		pause_subscription, resume_subscription}'),
+	('admin', 'SELECT', '{coupon_quota_slots, stock_slots, idempotency_keys,
+		stored_subscriptions, live_subscriptions, stored_deliveries, cursors, event_horizon,
+		event_origins, wanted_events, unclaimed_deliveries, claimed_deliveries}'),
 	('admin', 'EXECUTE', '{erase_user, spread_stock, spread_coupon_quota,
 		update_coupon_policy, issue_coupons, advance_sequences, additions, added_columns,
 		added_objects, member_columns, create_product,
 		 create_product_option, set_price,
 		adjust_stock, create_coupon_policy, close_coupon_policy, revoke_coupon,
-		purge_idempotency_keys, retry_event, discard_event, purge_outbox,
+		purge_idempotency_keys, create_subscription, drop_subscription, retry_event,
+		retry_events, discard_event, purge_events, event_origin,
 		verify, verify_users, verify_balances, verify_stock, verify_coupons, verify_orders,
 		verify_events, verify_quantities, verify_parents,
 		access_rights, member_objects, foreign_rights, grant_access,
@@ -167,7 +170,7 @@ BEGIN
 END
 $grant_access$;
 COMMENT ON FUNCTION commerce.grant_access IS
-'Gives a role one of the levels of access_rights() (level admin): reader (SELECT and the read functions), app (reader, and what a shop calls), relay (reader, and the outbox), admin (everything). Levels add up; no level may write a table directly. Raises 22004, 22023.';
+'Gives a role one of the levels of access_rights() (level admin): reader (SELECT and the read functions), app (reader, and what a shop calls), relay (reader, and what transmits events), admin (everything). Levels add up; no level may write a table directly. Raises 22004, 22023.';
 
 CREATE FUNCTION commerce.revoke_access(grantee regrole)
 RETURNS void

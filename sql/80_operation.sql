@@ -31,10 +31,14 @@ BEGIN
 		('coupons', 'coupon_id', 'coupon_id_seq'),
 		('stock_adjustments', 'adjustment_id', 'adjustment_id_seq'),
 		('orders', 'order_id', 'order_id_seq'),
-		('outbox', 'event_id', 'event_id_seq')) v (table_name, column_name, sequence_name)
+		('events', 'event_id', 'event_id_seq'),
+		('stored_subscriptions', 'subscription_no', 'subscription_no_seq'),
+		('cursors', 'cursor_no', 'cursor_no_seq')) v (table_name, column_name, sequence_name)
 	LOOP
 		EXECUTE format('SELECT coalesce(max(%1$I), 0) + $1 FROM commerce.%2$I WHERE %1$I < $2',
-			id.column_name, id.table_name) INTO wanted USING margin, far_away;
+			id.column_name, id.table_name) INTO wanted
+			USING CASE id.table_name WHEN 'stored_subscriptions' THEN least(margin, 1000000)
+				ELSE margin END, far_away;
 		EXECUTE format('SELECT $1 > last_value OR $1 = last_value AND NOT is_called
 			FROM commerce.%I', id.sequence_name) INTO is_behind USING wanted;
 		IF is_behind THEN
@@ -121,7 +125,7 @@ WITH tables AS (
 	FROM tables t
 	JOIN pg_constraint n ON n.conrelid = t.oid AND n.contype IN ('c', 'f', 'u', 'x')
 	WHERE n.conname NOT IN ('balances_balance_check', 'coupon_quota_slots_quantity_check',
-		'stock_slots_quantity_check', 'outbox_horizon_one_row_check',
+		'stock_slots_quantity_check', 'event_horizon_one_row_check',
 		'coupons_user_id_policy_id_issue_no_key')
 ), indexes AS (
 	SELECT x.indexrelid AS oid, x.indexrelid::regclass::text AS name,
@@ -132,7 +136,7 @@ WITH tables AS (
 	WHERE NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conindid = x.indexrelid AND n.conrelid = t.oid)
 	  AND i.relname NOT IN ('product_options_product_id_idx', 'stock_adjustments_option_id_idx',
 		'orders_paid_at_idx', 'orders_user_id_order_id_idx', 'orders_pending_idx',
-		'outbox_available_idx', 'outbox_running_idx', 'outbox_unfinished_idx',
+		'stored_deliveries_due_idx', 'stored_deliveries_unfinished_idx',
 		'idempotency_keys_created_at_idx')
 ), policies AS (
 	SELECT p.oid, t.table_name, quote_ident(p.polname) AS name, format(' AS %s FOR %s TO %s%s%s',

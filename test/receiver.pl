@@ -7,7 +7,7 @@
 # The kernel chooses the port; it is printed, or written to the port file. Each
 # request's Standard Webhooks signature is verified here anew, without any code
 # of the transmitter's. The log gets one line per request as it comes in,
-# tab-separated: seconds since 1970, webhook-id, order_id, event_type, which of
+# tab-separated: seconds since 1970, webhook-id, order_id, type, which of
 # the secrets have signed it ("1", "2", "1+2" or "none"), the answer it gets.
 # The raw file gets every request's bytes.
 #
@@ -172,7 +172,7 @@ sub take_request
 	my ($connection, $header, $body) = @_;
 	my $id = $header->{'webhook-id'} // 'none';
 	my ($order_id) = $body =~ /"order_id": *(\d+)/;
-	my ($event_type) = $body =~ /"event_type": *"([^"]*)"/;
+	my ($event_type) = $body =~ /"type": *"([^"]*)"/;
 	my @asked = ($order_id // 0, $asked{$id}++);
 	my $answer = find_answer(@asked);
 

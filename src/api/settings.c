@@ -97,7 +97,7 @@ define_notifications(void)
 {
 	DefineCustomBoolVariable("commerce.notify",
 							 "Notify channel commerce_outbox of every order.",
-							 "Off suits those who only poll the outbox.",
+							 "Off suits those who only poll the events.",
 							 &notify_enabled, true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("commerce.notify_interval",

@@ -2,7 +2,7 @@
  * sql.c
  *		Run a fixed SQL statement as the extension's owner.
  *
- * For the paths where SQL is at its best: reports, sweeps, the outbox. They
+ * For the paths where SQL is at its best: reports, sweeps, payloads. They
  * may be called by a role that may not touch the tables, so the statements
  * run as the owner; an error puts the caller's identity back with the
  * transaction state.
@@ -82,4 +82,22 @@ sql_int64(SqlRun *run, SqlStatement *statement, Datum *arguments)
 	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 						  &isnull);
 	return DatumGetInt64(value);
+}
+
+Datum
+sql_row(const char *function, SqlStatement *statement, Datum *arguments)
+{
+	SqlRun		run;
+	bool		isnull;
+	Datum		value;
+
+	sql_begin_write(&run, function);
+	sql_run(&run, statement, arguments);
+	if (SPI_processed != 1)
+		elog(ERROR, "%s found no row to return", function);
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						  &isnull);
+	value = SPI_datumTransfer(value, false, -1);
+	sql_end(&run);
+	return value;
 }

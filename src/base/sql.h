@@ -42,4 +42,11 @@ extern void sql_run(SqlRun *run, SqlStatement *statement, Datum *arguments);
 extern int64 sql_int64(SqlRun *run, SqlStatement *statement,
 					   Datum *arguments);
 
+/*
+ * Run it, by itself, for the composite value in its only row; in the caller's
+ * memory.
+ */
+extern Datum sql_row(const char *function, SqlStatement *statement,
+					 Datum *arguments);
+
 #endif							/* COMMERCE_SQL_H */

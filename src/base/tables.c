@@ -474,6 +474,44 @@ sequence_next(SequenceId sequence)
 }
 
 /*
+ * The last value that the sequence has on disk, as its owner may ask for it.
+ * With a CACHE above 1, sessions hold values up to this one in store.
+ */
+static int64
+sequence_last(Oid relid)
+{
+	int64		last;
+
+	LOCAL_FCINFO(fcinfo, 1);
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = ObjectIdGetDatum(relid);
+	fcinfo->args[0].isnull = false;
+	last = DatumGetInt64(pg_sequence_last_value(fcinfo));
+	return fcinfo->isnull ? 0 : last;
+}
+
+int64
+sequence_next_of_all(SequenceId sequence)
+{
+	Oid			relid = sequence_oid(sequence);
+	Oid			user_id;
+	int			security_context;
+	int64		last;
+	int64		next;
+
+	GetUserIdAndSecContext(&user_id, &security_context);
+	SetUserIdAndSecContext(extension_owner(),
+						   security_context | SECURITY_LOCAL_USERID_CHANGE);
+	last = sequence_last(relid);
+	SetUserIdAndSecContext(user_id, security_context);
+	do
+		next = sequence_next(sequence);
+	while (next <= last);
+	return next;
+}
+
+/*
  * A caller that inserts a generated id takes another one when it exists, as it
  * may: two of these at once leave the sequence behind one of the two ids.
  */
@@ -485,22 +523,13 @@ sequence_pass(SequenceId sequence, int64 id)
 	int			security_context;
 	int64		last;
 
-	LOCAL_FCINFO(fcinfo, 1);
-
 	GetUserIdAndSecContext(&user_id, &security_context);
 	SetUserIdAndSecContext(extension_owner(),
 						   security_context | SECURITY_LOCAL_USERID_CHANGE);
-
-	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = ObjectIdGetDatum(relid);
-	fcinfo->args[0].isnull = false;
-	last = DatumGetInt64(pg_sequence_last_value(fcinfo));
-	if (fcinfo->isnull)
-		last = 0;
+	last = sequence_last(relid);
 	if (id > last && id - last <= SEQUENCE_REACH)
 		DirectFunctionCall2(setval_oid, ObjectIdGetDatum(relid),
 							Int64GetDatum(id));
-
 	SetUserIdAndSecContext(user_id, security_context);
 }
 

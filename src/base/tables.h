@@ -116,6 +116,9 @@ extern Oid	extension_owner(void);
 /* The next value of a sequence, whoever is asking. */
 extern int64 sequence_next(SequenceId sequence);
 
+/* One above all that anybody was given so far, be there a CACHE. */
+extern int64 sequence_next_of_all(SequenceId sequence);
+
 /* Move a sequence past an id that was given explicitly. */
 extern void sequence_pass(SequenceId sequence, int64 id);
 

@@ -10,7 +10,7 @@ extern bool notify_enabled;
 
 /*
  * Have the transaction's commit notify that there is something to look at in
- * the outbox; nothing with commerce.notify off. A rollback to a savepoint
+ * the events; nothing with commerce.notify off. A rollback to a savepoint
  * does not take it back: it is only a hint.
  */
 extern void notify_at_commit(void);

@@ -449,7 +449,7 @@ place_part(RequestedOrder *requests, int count, int first_no,
 	row_queue_inserts(&work, TABLE_BALANCE_HISTORY);
 	row_queue_inserts(&work, TABLE_ORDERS);
 	row_queue_inserts(&work, TABLE_ORDER_ITEMS);
-	row_queue_inserts(&work, TABLE_OUTBOX);
+	row_queue_inserts(&work, TABLE_EVENTS);
 	collect_part(&part);
 	price_part(&part);
 	lock_part(&part);

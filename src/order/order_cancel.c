@@ -9,8 +9,8 @@
 #include "base/args.h"
 #include "base/entry.h"
 #include "catalog/pg_type.h"
+#include "event/event.h"
 #include "order/order_lifecycle.h"
-#include "shop/outbox.h"
 #include "shop/payment.h"
 #include "shop/stock.h"
 
@@ -90,7 +90,7 @@ cancel_locked(Work *work, int64 order_id, text *reason, bool restock,
 	if (was_paid)
 	{
 		give_back_payment(order, &lines, &payment);
-		outbox_write(work, EVENT_ORDER_CANCELLED, order_id);
+		event_write_later(work, EVENT_ORDER_CANCELLED, order_id, NULL);
 	}
 	order_give_back_coupon(order);
 	return give_back_lines(work, order_id, &lines, restock);

@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
+#include "event/event.h"
 #include "order/order_insert.h"
-#include "shop/outbox.h"
+
 
 static Row *
 insert_order(Work *work, int64 order_id, const OrderRequest *request,
@@ -64,6 +65,6 @@ order_insert(Work *work, int64 order_id, const OrderRequest *request,
 
 	insert_lines(work, order_id, pricing);
 	if (request->ttl == NULL)
-		outbox_write(work, EVENT_ORDER_PAID, order_id);
+		event_write_first(work, order_id);
 	return order;
 }

@@ -9,8 +9,8 @@
 #include "access/xact.h"
 #include "base/entry.h"
 #include "catalog/pg_type.h"
+#include "event/event.h"
 #include "order/order_lifecycle.h"
-#include "shop/outbox.h"
 #include "shop/payment.h"
 
 /* Unpaid for too long, swept or not? */
@@ -60,7 +60,7 @@ pay_pending(Work *work, int64 order_id, Row **paid)
 	row_set_enum(*paid, ORDERS_STATUS, ORDER_PAID);
 	row_set_now(*paid, ORDERS_PAID_AT);
 	row_update(order, *paid);
-	outbox_write(work, EVENT_ORDER_PAID, order_id);
+	event_write_first(work, order_id);
 	return NULL;
 }
 

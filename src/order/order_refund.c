@@ -13,10 +13,10 @@
 #include "base/json.h"
 #include "base/money.h"
 #include "catalog/pg_type.h"
+#include "event/event.h"
 #include "order/order_lifecycle.h"
 #include "shop/idempotency.h"
 #include "shop/items.h"
-#include "shop/outbox.h"
 #include "shop/payment.h"
 #include "shop/stock.h"
 
@@ -216,7 +216,8 @@ write_refund(Row *order, RefundPlan *plan, Row **refunded)
 		payment_give_back(&plan->payment, plan->amount, order_id);
 		payment_write(&plan->payment);
 	}
-	outbox_write_refund(order->work, order_id, describe_refund(plan));
+	event_write_later(order->work, EVENT_ORDER_REFUNDED, order_id,
+					  describe_refund(plan));
 	if (plan->is_rest)
 		order_give_back_coupon(order);
 	return give_back_items(order->work, order_id, plan);

@@ -19,7 +19,7 @@
 
 static const char help_before[] =
 "commerce_relay transmits the events of a commerce database: it claims what is due\n"
-"in commerce.outbox, POSTs each event to a URL, signed after Standard Webhooks 1.0,\n"
+"in commerce.events, POSTs each event to a URL, signed after Standard Webhooks 1.0,\n"
 "and records the outcome. Delivery is at least once, in order within each order.\n"
 "\n"
 "Usage:\n"

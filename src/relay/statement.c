@@ -27,7 +27,7 @@ statement_claim(Database *database, int64_t lease_us, int batch_size)
 				  "SELECT event_id, order_id, attempt,"
 				  " (extract(epoch FROM pg_catalog.clock_timestamp()"
 				  "  OPERATOR(pg_catalog.-)"
-				  "  (payload OPERATOR(pg_catalog.->>) 'occurred_at')"
+				  "  (payload OPERATOR(pg_catalog.->>) 'timestamp')"
 				  "  ::pg_catalog.timestamptz)"
 				  "  OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8,"
 				  " payload"

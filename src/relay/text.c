@@ -1,7 +1,7 @@
 /*
  * text.c
  *		Text that others sent, made fit to store and to show: an endpoint may
- *		answer anything, and its answer ends up in the log and the outbox.
+ *		answer anything, and its answer ends up in the log and the database.
  */
 #include "text.h"
 

@@ -118,6 +118,53 @@ extern Row *row_scan_keep(RowScan *scan);
 
 extern void row_scan_end(RowScan *scan);
 
+/*
+ * An index to look along: exactly these columns, and all rows in which
+ * null_column is NULL or, unless is_null, is not. null_column 0: all rows.
+ */
+typedef struct RowIndex
+{
+	int			column_count;
+	ColumnId	columns[MAX_KEYS];
+	ColumnId	null_column;
+	bool		is_null;
+} RowIndex;
+
+/*
+ * Look many times along one index, with the snapshot there is now, or at all
+ * that is or may be there: what others have inserted or deleted and not
+ * committed too.
+ *
+ * row_seek() looks for the values of the first columns, row_seek_range() also
+ * for a range of the next one, both ends included; then row_seek_next() reads
+ * row by row. A row lasts until another is read, unless it is kept.
+ */
+typedef struct RowSeek RowSeek;
+
+extern RowSeek *row_seek_begin(Work *work, TableId table,
+							   const RowIndex *index, bool sees_uncommitted);
+extern void row_seek(RowSeek *seek, int count, const Datum *values);
+extern void row_seek_range(RowSeek *seek, int count, const Datum *values,
+						   Datum from, Datum until);
+extern Row *row_seek_next(RowSeek *seek);
+extern Row *row_seek_keep(RowSeek *seek);
+extern void row_seek_end(RowSeek *seek);
+
+/*
+ * Of the row just read, if the seek sees what is uncommitted: is somebody
+ * else's transaction still inserting it, which one, and does our snapshot have
+ * it? Only that transaction's end tells whether it is there.
+ */
+extern bool row_seek_is_inserting(const RowSeek *seek);
+extern TransactionId row_seek_inserter(const RowSeek *seek);
+extern bool row_seek_is_in_snapshot(const RowSeek *seek);
+
+/* Has the row just read been deleted since the snapshot? */
+extern bool row_seek_is_gone(const RowSeek *seek);
+
+/* How many index entries of this look led to no row, up to here. */
+extern int64 row_seek_invisible_count(const RowSeek *seek);
+
 /* A new row, NULL in our columns and the default in any other. */
 extern Row *row_new(Work *work, TableId table);
 
@@ -133,6 +180,9 @@ extern void row_insert(Row *row);
  * none before.
  */
 extern void row_queue_inserts(Work *work, TableId table);
+
+/* Insert those that wait now. */
+extern void row_insert_queued(Work *work);
 
 /*
  * Insert it unless a row with the same primary key, or the same values in the
@@ -151,6 +201,9 @@ extern void row_update(Row *locked, Row *changed);
 
 /* Delete a locked row. */
 extern void row_delete(Row *locked);
+
+/* Raise 40001: the snapshot is too old to say what is so now. */
+pg_noreturn extern void row_serialization_failure(void);
 
 /* The row as a composite Datum in the caller's memory. */
 extern Datum row_datum(Row *row);

@@ -38,9 +38,8 @@ row_index_fits(Relation index, int column_count, const AttrNumber *attnums)
 	return true;
 }
 
-/* Raise 55000: no index fits. */
-pg_noreturn static void
-lacks_index(Relation rel)
+void
+row_lacks_index(Relation rel)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -83,7 +82,7 @@ row_index_for_scan(WorkTable *open, int column_count, const ColumnId *columns)
 		index_close(index, AccessShareLock);
 	}
 
-	lacks_index(open->rel);
+	row_lacks_index(open->rel);
 }
 
 /*
@@ -106,6 +105,6 @@ row_index_arbiters(const WorkTable *open, int column_count,
 			arbiters = lappend_oid(arbiters, RelationGetRelid(index));
 	}
 	if (arbiters == NIL)
-		lacks_index(open->rel);
+		row_lacks_index(open->rel);
 	return arbiters;
 }

@@ -21,9 +21,6 @@ extern Row *row_make(Work *work, TableId table, const TupleTableSlotOps *ops);
 /* The same, for a scan to fill. */
 extern Row *row_make_stored(Work *work, TableId table);
 
-/* Insert the rows that wait for it. */
-extern void row_insert_queued(Work *work);
-
 /*
  * Is this an index that proves that there is one row for each value of
  * exactly these columns, and that finds it? A DBA's own indexes may have the
@@ -40,7 +37,7 @@ extern Relation row_index_for_scan(WorkTable *open, int column_count,
 extern List *row_index_arbiters(const WorkTable *open, int column_count,
 								const ColumnId *columns);
 
-/* Raise 40001. */
-pg_noreturn extern void row_serialization_failure(void);
+/* Raise 55000: no index fits. */
+pg_noreturn extern void row_lacks_index(Relation rel);
 
 #endif							/* COMMERCE_ROW_WORK_H */

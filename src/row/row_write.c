@@ -222,6 +222,7 @@ row_insert_queued(Work *work)
 		else
 			foreach(cell, open->queue)
 				insert_one(lfirst(cell));
+		open->queue = NIL;
 	}
 }
 

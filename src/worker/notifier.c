@@ -8,14 +8,13 @@
  * Waking a listener costs more than an order does. So the notifier rests
  * commerce.notify_interval for every commit it notified of: of orders that come
  * one by one it notifies at once, in a rush less and less often, when those
- * who work on the outbox need no waking anyway. How seldom at last goes by how
+ * who work on the events need no waking anyway. How seldom at last goes by how
  * long notifying takes, and so by how many listen.
  *
  * The count of commits can miss an event: COMMIT PREPARED calls nothing of
  * ours, and a crash may come between a commit and its count. So every second,
- * and when it starts, the notifier looks whether any event is due, and notifies
- * if so. Where outbox_due.c has to be thrifty, that may take
- * LOOK_EVERYWHERE_MS.
+ * the notifier looks whether anything has come since, and notifies if so; and
+ * when it starts.
  *
  * Between its notifications it also expires orders: sweep.c.
  */
@@ -27,11 +26,11 @@
 #include "base/tables.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
+#include "event/event_news.h"
 #include "miscadmin.h"
 #include "notify/databases.h"
 #include "notify/notify.h"
 #include "pgstat.h"
-#include "shop/outbox_due.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -77,21 +76,24 @@ may_stay(void)
 }
 
 /*
- * Is any event due? One that waits behind a dead one of its order counts too.
- * While somebody alters or drops the outbox there is none.
+ * Has anything come that may be claimed? While somebody alters or drops the
+ * tables nothing has.
  */
 static bool
-is_anything_due(void)
+is_anything_new(void)
 {
-	bool		is_due;
+	bool		is_new;
 
 	if (!OidIsValid(get_extension_oid("commerce", true)) ||
-		!ConditionalLockRelationOid(table_oid(TABLE_OUTBOX), AccessShareLock))
+		!ConditionalLockRelationOid(table_oid(TABLE_EVENTS),
+									AccessShareLock) ||
+		!ConditionalLockRelationOid(table_oid(TABLE_STORED_DELIVERIES),
+									AccessShareLock))
 		return false;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	is_due = outbox_has_due();
+	is_new = event_has_news();
 	PopActiveSnapshot();
-	return is_due;
+	return is_new;
 }
 
 /*
@@ -119,8 +121,8 @@ notify_if_room(void)
 }
 
 /*
- * One transaction: notify, if asked for, or if looking shows that an event is
- * due. Its commit need not be flushed: it only carries a hint. Returns whether
+ * One transaction: notify, if asked for, or if looking shows that something has
+ * come. Its commit need not be flushed: it only carries a hint. Returns whether
  * it notified, and how long that took.
  */
 static bool
@@ -132,7 +134,7 @@ notify_in_transaction(bool looks, bool is_asked, double *took_ms)
 
 	StartTransactionCommand();
 	if (looks && !notifies)
-		notifies = notify_enabled && is_anything_due();
+		notifies = notify_enabled && is_anything_new();
 	if (notifies)
 		notifies = notify_if_room();
 
@@ -152,7 +154,7 @@ notify_or_look(bool looks, bool is_asked, double *took_ms)
 
 	SetCurrentStatementStartTimestamp();
 	pgstat_report_activity(STATE_RUNNING,
-						   looks ? "looking for due events" : "notifying");
+						   looks ? "looking for events" : "notifying");
 	PG_TRY();
 	{
 		notifies = notify_in_transaction(looks, is_asked, took_ms);

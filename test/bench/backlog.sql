@@ -10,7 +10,7 @@ INSERT INTO commerce.order_items (order_id, line_no, option_id, product_id, quan
 		unit_price, discount_amount)
 	SELECT order_id, 1, 1 + order_id % 10000, 1 + order_id % 2500, 1, total, 0
 	FROM commerce.orders;
-INSERT INTO commerce.outbox (event_id, event_type, order_id, next_attempt_at, created_at)
-	SELECT order_id, 'order.paid', order_id, placed_at, placed_at
+INSERT INTO commerce.events (event_id, event_type, order_id, created_at)
+	SELECT order_id, 'order.paid', order_id, placed_at
 	FROM commerce.orders ORDER BY order_id;
 VACUUM ANALYZE;

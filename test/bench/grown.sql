@@ -31,10 +31,12 @@ INSERT INTO commerce.balance_history (user_id, entry_no, type, amount, balance_a
 	SELECT user_id, order_of_user + 1, 'payment', -total,
 		   1000000000000 - order_of_user * total, order_id, placed_at
 	FROM past;
-INSERT INTO commerce.outbox (event_id, event_type, order_id, status, attempt,
-		next_attempt_at, created_at, delivered_at)
-	SELECT order_id, 'order.paid', order_id, 'delivered', 1, placed_at, placed_at, placed_at
-	FROM past;
+INSERT INTO commerce.events (event_id, event_type, order_id, created_at)
+	SELECT order_id, 'order.paid', order_id, placed_at FROM past;
+INSERT INTO commerce.stored_deliveries (event_id, subscription_no, order_id, origin, xact_id,
+		status, attempt, failures, finished_at)
+	SELECT event_id, 1, order_id, origin, xact_id, 'delivered', 1, 0, created_at
+	FROM commerce.events;
 SELECT setval('commerce.order_id_seq', :orders), setval('commerce.event_id_seq', :orders);
 
 UPDATE commerce.stock_slots s SET quantity = quantity - sold

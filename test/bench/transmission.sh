@@ -74,7 +74,7 @@ acked_per_second()
 }
 delivered() # DATABASE
 {
-	run_sql -d "$1" -c "SELECT count(*) FROM commerce.outbox WHERE status = 'delivered'"
+	run_sql -d "$1" -c "SELECT count(*) FROM commerce.stored_deliveries WHERE status = 'delivered'"
 }
 
 # Every measurement has a fresh copy of its shop, so that all find the same.
@@ -204,26 +204,27 @@ place_steadily()
 		-D users=10000 -f "$SCRATCH/steady.pgbench" || failed=1
 	processed "$log" >>"$SCRATCH/commerce.$ORDER.count"
 	expect "orders placed at $ORDERS_PER_SECOND/s, all with an event" "$(processed "$log")" \
-		"$(run_sql -c 'SELECT count(*) FROM commerce.outbox')" >>"$checks"
+		"$(run_sql -c 'SELECT count(*) FROM commerce.events')" >>"$checks"
 }
 
-# Nobody is to transmit what is in the outbox now.
+# Nobody is to transmit what there is now.
 forget_events()
 {
-	run_sql -c "UPDATE commerce.outbox SET status = 'delivered', delivered_at = now()
-			WHERE status <> 'delivered'" \
-		-c "SELECT commerce.purge_outbox('0')" -c 'VACUUM ANALYZE commerce.outbox' >/dev/null
+	until [ "$(run_sql -c "SELECT count(commerce.ack_events(ARRAY[event_id], ARRAY[attempt]))
+			FROM commerce.claim_events(10000)")" = 0 ]; do :; done
+	run_sql -c "SELECT commerce.purge_events('0')" \
+		-c 'VACUUM ANALYZE commerce.events, commerce.stored_deliveries' >/dev/null
 }
 unfinished()
 {
-	run_sql -c "SELECT count(*) FROM commerce.outbox
+	run_sql -c "SELECT count(*) FROM commerce.deliveries
 		WHERE status IN ('available', 'running', 'dead')"
 }
 
 # delays TITLE: a table of what is in $SCRATCH/delays, in microseconds, a line an event.
 delays()
 {
-	expect "events followed to $1" "$(run_sql -c 'SELECT count(*) FROM commerce.outbox')" \
+	expect "events followed to $1" "$(run_sql -c 'SELECT count(*) FROM commerce.events')" \
 		"$(wc -l <"$SCRATCH/delays")" >>"$checks"
 	echo
 	echo "| $ORDERS_PER_SECOND orders/s: ms from an order's commit to | p50 | p99 | max |"
@@ -248,7 +249,7 @@ wake()
 	# Nobody has changed the events, so that their xmin is that of the order. From the
 	# last to the first: the wake-up met last is the first that came after.
 	{
-		run_sql -F ' ' -c "SELECT $COMMITTED_AT, 'event' FROM commerce.outbox"
+		run_sql -F ' ' -c "SELECT $COMMITTED_AT, 'event' FROM commerce.events"
 		sed '1d; s/$/ wake-up/' "$SCRATCH/wake_ups"
 	} | sort -k 1,1nr -k 2,2r | awk '
 		$2 == "wake-up" { woken = $1 }
@@ -287,7 +288,7 @@ deliver()
 	stop_receiver
 	# Delivery changes the event, but not the order. A request is logged with the
 	# millisecond in which it ended; we count that to its end.
-	run_sql -F ' ' -c "SELECT event_id, committed_at FROM commerce.outbox
+	run_sql -F ' ' -c "SELECT event_id, committed_at FROM commerce.events
 		JOIN (SELECT order_id, $COMMITTED_AT committed_at FROM commerce.orders) o
 		USING (order_id)" | awk '
 		NR == FNR {
@@ -336,7 +337,7 @@ drain_once()
 	expect "events drained, and requests for different ones" "$BACKLOG $BACKLOG" \
 		"$(wc -l <"$received") $(sort -u -k 2,2 "$received" | wc -l)" >>"$checks"
 	run_sql -F ' ' -c "SELECT count(*) / (extract(epoch FROM max(delivered_at)) - $started), $peak
-		FROM commerce.outbox" >>"$rounds"
+		FROM commerce.deliveries" >>"$rounds"
 }
 
 # ---- all ----

@@ -53,21 +53,21 @@ relay_pid=$!
 wait_for_relay grep -q event=connected "$relay_log"
 
 show 8_relay_order.sql
-wait_for_relay is_true "bool_and(status = 'delivered') FROM commerce.outbox"
+wait_for_relay is_true "bool_and(status = 'delivered') FROM commerce.deliveries"
 show_received
 echo
 echo "The head of that request:"
 echo
 sed -n '/^\r*$/q; s/^/  /p' "$requests" | tr -d '\r'
 
-echo "* 500:1 500:1 200" >"$answers"
+echo "* 500 200" >"$answers"
 show 8_relay_failure.sql
-wait_for_relay is_true "EXISTS (SELECT FROM commerce.outbox WHERE last_error IS NOT NULL)"
-value "SELECT '  attempt ' || attempt || ': ' || last_error FROM commerce.outbox
+wait_for_relay is_true "EXISTS (SELECT FROM commerce.deliveries WHERE last_error IS NOT NULL)"
+value "SELECT '  attempt ' || attempt || ': ' || last_error FROM commerce.deliveries
 	WHERE last_error IS NOT NULL"
 echo
-echo "It says when to come back, and the relay does, until the event is delivered:"
-wait_for_relay is_true "bool_and(status = 'delivered') FROM commerce.outbox"
+echo "It is tried again after 5 s, then 25 s and so on, until it is delivered:"
+wait_for_relay is_true "bool_and(status = 'delivered') FROM commerce.deliveries"
 echo
 show_received
 echo

@@ -44,7 +44,7 @@ show 6_hold.sql
 wait_for is_true "EXISTS (SELECT FROM commerce.orders WHERE status = 'expired')"
 show 6_lifecycle.sql
 
-show 7_outbox.sql
+show 7_events.sql
 . ./8_relay.sh
 show 9_books.sql
 
@@ -68,8 +68,8 @@ expect "events delivered from SQL, each order's first and then its second" "4 2"
 	"$(sed -n '/^ delivered *$/ { n; n; p }' "$transcript" | xargs)"
 expect "what sold most" "T-shirt:4 Mug:2" \
 	"$(value "SELECT name || ':' || quantity FROM commerce.popular_products()" | xargs)"
-expect "what the receiver answered" "200 500:1 500:1 200" "$(cut -f 6 "$received" | xargs)"
-expect "signatures it verified" "1 1 1 1" "$(cut -f 5 "$received" | xargs)"
-expect "events still in the outbox" 0 \
-	"$(value "SELECT count(*) FROM commerce.outbox WHERE status <> 'delivered'")"
+expect "what the receiver answered" "200 500 200" "$(cut -f 6 "$received" | xargs)"
+expect "signatures it verified" "1 1 1" "$(cut -f 5 "$received" | xargs)"
+expect "events still to be delivered" 0 \
+	"$(value "SELECT count(*) FROM commerce.deliveries WHERE status <> 'delivered'")"
 expect "exit code of the relay" 0 "$relay_status"

@@ -109,7 +109,7 @@ change('src/order/order_insert.c',
 	. "	else if (table_has_column(TABLE_ORDERS, ORDERS_MEMO))\n"
 	. qq(		row_set(order, ORDERS_MEMO, CStringGetTextDatum("none"));\n)
 	. "	row_insert(order);\n",
-	qq(#include "shop/outbox.h"\n) => qq(#include "shop/outbox.h"\n#include "utils/builtins.h"\n));
+	qq(#include "order/order_insert.h"\n) => qq(#include "order/order_insert.h"\n#include "utils/builtins.h"\n));
 copy("$next/memo.c", 'src/order/memo.c') or die $!;
 
 # The install script.
@@ -130,8 +130,8 @@ change('sql/53_orders.sql',
 	"COMMENT ON FUNCTION commerce.place_order IS\n'" =>
 	"COMMENT ON FUNCTION commerce.place_order IS\n'memo: NULL is none. ");
 change('sql/70_access.sql',
-	"products, product_options, stock_adjustments, orders, order_items, outbox," =>
-	"products, product_options, stock_adjustments, orders, order_items, order_memos, outbox,",
+	"products, product_options, stock_adjustments, orders, order_items, events," =>
+	"products, product_options, stock_adjustments, orders, order_items, order_memos, events,",
 	"('app', 'EXECUTE', '{create_user," => "('app', 'EXECUTE', '{add_memo, mark_order, create_user,");
 copy("$next/56_memos.sql", 'sql/56_memos.sql') or die $!;
 

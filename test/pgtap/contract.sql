@@ -93,18 +93,35 @@ INSERT INTO contract VALUES
 	 'TABLE(product_id bigint, name text, quantity bigint)', 'stable', 'safe'),
 	('purge_idempotency_keys', 'older_than interval DEFAULT ''7 days''::interval',
 	 'bigint', 'volatile', 'unsafe'),
-	-- outbox
-	('claim_events', 'batch_size integer DEFAULT 100, lease interval DEFAULT ''00:00:30''::interval',
+	-- events
+	('create_subscription', 'subscription text, event_types text[] DEFAULT NULL::text[], '
+	 'start_from timestamp with time zone DEFAULT NULL::timestamp with time zone',
+	 'commerce.subscriptions', 'volatile', 'unsafe'),
+	('drop_subscription', 'subscription text', 'bigint', 'volatile', 'unsafe'),
+	('pause_subscription', 'subscription text, '
+	 'until timestamp with time zone DEFAULT NULL::timestamp with time zone, reason text DEFAULT NULL::text',
+	 'commerce.subscriptions', 'volatile', 'unsafe'),
+	('resume_subscription', 'subscription text', 'commerce.subscriptions', 'volatile', 'unsafe'),
+	('claim_events', 'batch_size integer DEFAULT 100, lease interval DEFAULT ''00:00:30''::interval, '
+	 'subscription text DEFAULT ''default''::text',
 	 'TABLE(event_id bigint, event_type text, order_id bigint, attempt integer, payload jsonb)',
 	 'volatile', 'unsafe'),
-	('ack_events', 'event_ids bigint[], attempts integer[]', 'bigint', 'volatile', 'unsafe'),
-	('fail_event', 'event_id bigint, attempt integer, error text, '
-	 'retry_after interval DEFAULT NULL::interval',
-	 'commerce.outbox', 'volatile', 'unsafe'),
-	('retry_event', 'event_id bigint', 'commerce.outbox', 'volatile', 'unsafe'),
-	('discard_event', 'event_id bigint', 'commerce.outbox', 'volatile', 'unsafe'),
-	('purge_outbox', 'older_than interval DEFAULT ''7 days''::interval',
+	('ack_events', 'event_ids bigint[], attempts integer[], subscription text DEFAULT ''default''::text',
 	 'bigint', 'volatile', 'unsafe'),
+	('fail_event', 'event_id bigint, attempt integer, error text, '
+	 'retry_after interval DEFAULT NULL::interval, subscription text DEFAULT ''default''::text',
+	 'commerce.deliveries', 'volatile', 'unsafe'),
+	('release_events', 'event_ids bigint[], attempts integer[], '
+	 'retry_after interval DEFAULT NULL::interval, subscription text DEFAULT ''default''::text',
+	 'bigint', 'volatile', 'unsafe'),
+	('retry_event', 'event_id bigint, subscription text DEFAULT ''default''::text',
+	 'commerce.deliveries', 'volatile', 'unsafe'),
+	('retry_events', 'subscription text DEFAULT ''default''::text', 'bigint', 'volatile', 'unsafe'),
+	('discard_event', 'event_id bigint, subscription text DEFAULT ''default''::text',
+	 'commerce.deliveries', 'volatile', 'unsafe'),
+	('purge_events', 'older_than interval DEFAULT ''7 days''::interval',
+	 'bigint', 'volatile', 'unsafe'),
+	('event_origin', '', 'bigint', 'stable', 'safe'),
 	-- operation
 	('grant_access', 'grantee regrole, level text', 'void', 'volatile', 'unsafe'),
 	('revoke_access', 'grantee regrole', 'void', 'volatile', 'unsafe'),

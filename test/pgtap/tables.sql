@@ -35,9 +35,13 @@ INSERT INTO readable VALUES
 	 'closed_at timestamptz, expires_at timestamptz, cancel_reason text'),
 	('order_items', 'order_id bigint, line_no integer, option_id bigint, product_id bigint, quantity bigint, '
 	 'unit_price bigint, discount_amount bigint, refunded_quantity bigint'),
-	('outbox', 'event_id bigint, event_type text, order_id bigint, status event_status, attempt integer, '
-	 'max_attempts integer, next_attempt_at timestamptz, locked_until timestamptz, last_error text, '
-	 'created_at timestamptz, delivered_at timestamptz'),
+	('events', 'event_id bigint, order_id bigint, created_at timestamptz, origin bigint, xact_id bigint, '
+	 'follows_xact_id bigint, event_type text, refund jsonb'),
+	('subscriptions', 'subscription text, event_types text[], paused_at timestamptz, '
+	 'paused_until timestamptz, pause_reason text, created_at timestamptz'),
+	('deliveries', 'subscription text, event_id bigint, order_id bigint, event_type text, '
+	 'status delivery_status, attempt integer, failures integer, next_attempt_at timestamptz, '
+	 'locked_until timestamptz, last_error text, created_at timestamptz, delivered_at timestamptz'),
 	('stock', 'option_id bigint, product_id bigint, available bigint'),
 	('coupon_quota', 'policy_id bigint, quantity bigint, issued bigint, remaining bigint');
 
@@ -80,7 +84,7 @@ SELECT enum_has_labels('commerce', 'balance_entry_type', '{charge,use,payment,re
 SELECT enum_has_labels('commerce', 'discount_type', '{fixed,percent}', 'discount_type');
 SELECT enum_has_labels('commerce', 'coupon_status', '{issued,used,revoked}', 'coupon_status');
 SELECT enum_has_labels('commerce', 'order_status', '{pending,paid,partially_refunded,refunded,cancelled,expired}', 'order_status');
-SELECT enum_has_labels('commerce', 'event_status', '{available,running,delivered,dead,discarded}', 'event_status');
+SELECT enum_has_labels('commerce', 'delivery_status', '{available,running,delivered,dead,discarded}', 'delivery_status');
 
 SELECT set_eq(format($$SELECT name FROM relations WHERE kind <> 'S' AND has_table_privilege('tap_%s', oid, 'SELECT')$$, level),
 	$$SELECT name FROM readable UNION ALL SELECT 'coupon_wallet'$$, level || ' reads these')
@@ -131,10 +135,10 @@ SELECT is_empty($$
 SELECT commerce.create_user('Kim', 1), commerce.create_product('shirt', 1),
 	commerce.create_product_option(1, 'red', 1, 1, 1), commerce.charge_balance(1, 1) \g /dev/null
 SELECT commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]') \g /dev/null
-INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.paid', 1);
-SELECT results_eq('SELECT max_attempts FROM commerce.outbox ORDER BY event_id LIMIT 1',
-	'SELECT max_attempts FROM commerce.outbox ORDER BY event_id DESC LIMIT 1',
-	'an order gives its event as many attempts as the table''s default');
+INSERT INTO commerce.events (event_type, order_id) VALUES ('order.paid', 1);
+SELECT results_eq('SELECT origin, xact_id FROM commerce.events ORDER BY event_id LIMIT 1',
+	'SELECT origin, xact_id FROM commerce.events ORDER BY event_id DESC LIMIT 1',
+	'an order gives its event what the table''s defaults would');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -45,7 +45,7 @@ UPDATE commerce.orders SET cancel_reason = 'changed since' WHERE order_id = 1;
 SELECT order_id, total, cancel_reason FROM commerce.place_order(1,
 	'[{"option_id": 1, "quantity": 2}, {"option_id": 2, "quantity": 3}]', NULL, 'order-1');
 SELECT count(*) FROM commerce.orders;
-SELECT count(*) FROM commerce.outbox;
+SELECT count(*) FROM commerce.events;
 
 -- Items are compared merged and sorted, numbers by value.
 SELECT order_id FROM commerce.place_order(1,

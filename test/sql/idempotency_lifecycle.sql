@@ -46,7 +46,7 @@ SELECT order_id > 1 AS another, user_id, status FROM commerce.orders WHERE order
 SELECT order_id = :kims AS this, refunded FROM commerce.refund_order(:kims, :'red', 'k');
 SELECT order_id = :kims AS this, refunded FROM commerce.refund_order(:kims, :'red', 'k');
 SELECT order_id = :kims AS this, refunded FROM commerce.refund_order(:kims, '[{"quantity": 1e0, "option_id": 1}]', 'k');
-SELECT count(*) FROM commerce.outbox WHERE event_type = 'order.refunded';
+SELECT count(*) FROM commerce.events WHERE event_type = 'order.refunded';
 SELECT code, detail FROM pg_temp.refusal(format($$SELECT commerce.refund_order(%s, '[{"option_id": 1, "quantity": 2}]', 'k')$$, :kims));
 SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.refund_order(1, '[{"option_id": 1, "quantity": 1}]', 'k')$$);
 SELECT status FROM commerce.pay_order(:lees);

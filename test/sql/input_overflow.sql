@@ -75,9 +75,9 @@ SELECT expires_at = '2100-01-01 00:00+00' AS at_valid_until FROM commerce.issue_
 SELECT policy_id FROM commerce.create_coupon_policy('longest', 'fixed', 1, 2,
 	valid_for => '1000 years', policy_id => 5);
 SELECT expires_at = issued_at + interval '1000 years' AS in_1000_years FROM commerce.issue_coupon(1, 5);
-SELECT commerce.purge_outbox('1000 years') AS events,
+SELECT commerce.purge_events('1000 years') AS events,
 	   commerce.purge_idempotency_keys('1000 years') AS keys;
 SELECT r.code, r.message
-FROM (VALUES ($$SELECT commerce.purge_outbox('-1 day')$$),
+FROM (VALUES ($$SELECT commerce.purge_events('-1 day')$$),
 			 ($$SELECT commerce.purge_idempotency_keys('-1 day')$$)
 ) c (statement), pg_temp.refusal(c.statement) r;

@@ -33,7 +33,7 @@ FROM (VALUES
 	('lease mixed',			$$SELECT commerce.claim_events(1, '1 day -1 second')$$),
 	('too many events',		$$SELECT commerce.claim_events(10001)$$),
 	('old keys',			$$SELECT commerce.purge_idempotency_keys('290000 years')$$),
-	('old events',			$$SELECT commerce.purge_outbox('290000 years')$$)
+	('old events',			$$SELECT commerce.purge_events('290000 years')$$)
 ) c (why, statement), pg_temp.refusal(c.statement) r;
 
 -- At the bound it is still in.

@@ -46,7 +46,7 @@ FROM (VALUES
 	(5, 'ALTER TABLE commerce.orders SET SCHEMA public'),
 	(6, 'ALTER TABLE commerce.balances RENAME COLUMN balance TO amount'),
 	(7, 'ALTER TABLE commerce.stock_slots RENAME COLUMN quantity TO units'),
-	(8, 'ALTER TABLE commerce.outbox RENAME COLUMN event_type TO kind'),
+	(8, 'ALTER TABLE commerce.events RENAME COLUMN event_type TO kind'),
 	(9, 'ALTER TABLE commerce.coupons RENAME COLUMN user_id TO holder'),
 	(10, 'ALTER TABLE commerce.stock_slots RENAME TO stock_slots_old; CREATE TABLE commerce.stock_slots (LIKE commerce.stock_slots_old INCLUDING ALL) PARTITION BY LIST (option_id)'),
 	(11, 'ALTER TABLE commerce.orders RENAME TO orders_old; CREATE VIEW commerce.orders AS SELECT * FROM commerce.orders_old'),

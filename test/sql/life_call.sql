@@ -112,7 +112,9 @@ FROM unnest(ARRAY[
 	$x$issue_coupon(1, 1)$x$, $x$use_coupon(1, 1, 1)$x$,
 	$x$place_order(1, '[{"option_id": 1, "quantity": 1}]')$x$, $x$purge_idempotency_keys()$x$,
 	$x$claim_events()$x$, $x$ack_events('{1}', '{1}')$x$, $x$fail_event(1, 1, 'no answer')$x$,
-	$x$retry_event(1)$x$, $x$discard_event(1)$x$, $x$purge_outbox()$x$,
+	$x$release_events('{1}', '{1}')$x$, $x$create_subscription('audit')$x$, $x$drop_subscription('default')$x$,
+	$x$pause_subscription('default')$x$, $x$resume_subscription('default')$x$, $x$retry_events()$x$,
+	$x$retry_event(1)$x$, $x$discard_event(1)$x$, $x$purge_events()$x$,
 	$x$grant_access('pg_monitor', 'reader')$x$, $x$revoke_access('pg_monitor')$x$]) WITH ORDINALITY c (call, nth),
 	pg_temp.refusal('SELECT * FROM commerce.' || c.call) r
 WHERE r.code <> '25006';

@@ -61,9 +61,9 @@ RESET enable_seqscan;
 CREATE FUNCTION pg_temp.meanwhile() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	IF NEW.user_id = 1 THEN
-		ANALYZE commerce.stock_slots, commerce.balances, commerce.orders, commerce.outbox;
+		ANALYZE commerce.stock_slots, commerce.balances, commerce.orders, commerce.events;
 		PERFORM commerce.charge_balance(2, 3000);
-		ANALYZE commerce.stock_slots, commerce.balances, commerce.orders, commerce.outbox;
+		ANALYZE commerce.stock_slots, commerce.balances, commerce.orders, commerce.events;
 		PERFORM commerce.place_order(2, '[{"option_id": 1, "quantity": 2}]');
 	END IF;
 	RETURN NEW;

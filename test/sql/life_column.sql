@@ -38,8 +38,9 @@ SELECT available FROM commerce.adjust_stock(1, 5);
 SELECT order_id, note, source FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]', NULL, 'k');
 SELECT entry_no, note, source FROM commerce.charge_balance(1, 100000, 'k');
 SELECT coupon_id, note, source FROM commerce.issue_coupon(1, 1, 'k');
-SELECT event_id, payload #> '{order, source}' AS source FROM commerce.claim_events();
-SELECT status, note, source FROM commerce.fail_event(1, 1, 'no answer');
+SELECT event_id, payload #> '{data, order, source}' AS source FROM commerce.claim_events();
+SELECT status FROM commerce.fail_event(1, 1, 'no answer');
+SELECT status, note, source FROM commerce.stored_deliveries;
 
 -- Rows of now.
 SELECT name, note, source FROM commerce.create_user('Lee', 2);
@@ -65,11 +66,11 @@ FROM commerce.get_order(1) o;
 
 -- A value of the user's own is kept by later updates.
 UPDATE commerce.balances SET note = 'good customer' WHERE user_id = 1;
-UPDATE commerce.outbox SET note = 'look here', status = 'available', next_attempt_at = now() WHERE event_id = 1;
+UPDATE commerce.stored_deliveries SET note = 'look here', status = 'available', due_at = now() WHERE event_id = 1;
 SELECT balance_after FROM commerce.use_balance(1, 1);
 SELECT note, source FROM commerce.balances WHERE user_id = 1;
 SELECT event_id FROM commerce.claim_events();
-SELECT status, note FROM commerce.outbox WHERE event_id = 1;
+SELECT status, note FROM commerce.stored_deliveries WHERE event_id = 1;
 
 -- Defaults that are computed, generated columns, columns with a check, dropped ones.
 ALTER TABLE commerce.orders DROP COLUMN note,

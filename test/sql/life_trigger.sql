@@ -24,7 +24,7 @@ BEGIN
 		CASE TG_TABLE_NAME
 			WHEN 'orders' THEN to_jsonb(NEW) ->> 'total'
 			WHEN 'balances' THEN (to_jsonb(OLD) ->> 'balance') || ' to ' || (to_jsonb(NEW) ->> 'balance')
-			WHEN 'outbox' THEN (to_jsonb(OLD) ->> 'status') || ' to ' || (to_jsonb(NEW) ->> 'status')
+			WHEN 'stored_deliveries' THEN coalesce(to_jsonb(OLD) ->> 'status' || ' to ', '') || (to_jsonb(NEW) ->> 'status')
 			ELSE TG_TABLE_NAME END));
 	RETURN NEW;
 END
@@ -51,7 +51,7 @@ CREATE TRIGGER d AFTER UPDATE OF balance ON commerce.balances FOR EACH ROW EXECU
 CREATE TRIGGER e AFTER UPDATE OF user_id ON commerce.balances FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 CREATE TRIGGER f BEFORE UPDATE ON commerce.balances FOR EACH ROW
 	WHEN (NEW.balance < 90000) EXECUTE FUNCTION pg_temp.tell();
-CREATE TRIGGER g AFTER UPDATE ON commerce.outbox FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
+CREATE TRIGGER g AFTER INSERT OR UPDATE ON commerce.stored_deliveries FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 SELECT balance_after FROM commerce.use_balance(1, 1000);
 SELECT balance_after FROM commerce.use_balance(1, 10000);
 SELECT event_id FROM commerce.claim_events();
@@ -64,7 +64,7 @@ CREATE TRIGGER i AFTER INSERT ON commerce.balance_history FOR EACH ROW EXECUTE F
 CREATE TRIGGER j AFTER UPDATE OF status ON commerce.coupons FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 CREATE TRIGGER k AFTER INSERT ON commerce.idempotency_keys FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 CREATE TRIGGER l AFTER UPDATE ON commerce.stock_slots FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
-CREATE TRIGGER m AFTER INSERT ON commerce.outbox FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
+CREATE TRIGGER m AFTER INSERT ON commerce.events FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 SELECT total FROM commerce.place_order(1,
 	'[{"option_id": 1, "quantity": 1}, {"option_id": 2, "quantity": 1}]', 1, 'k');
 SELECT pg_temp.told() ORDER BY 1;

@@ -46,7 +46,7 @@ SELECT t.event, t.relation, c.call, pg_temp.without(t.event, t.relation, c.call)
 FROM (VALUES (1, 'pay_order(1)'), (2, 'cancel_order(3)'),
 	(3, $$refund_order(3, '[{"option_id": 1, "quantity": 2}]')$$), (4, 'expire_orders()')) c (nth, call),
 	(VALUES ('UPDATE', 'orders'), ('UPDATE', 'order_items'), ('UPDATE', 'coupons'), ('UPDATE', 'stock_slots'),
-		('UPDATE', 'balances'), ('INSERT', 'balance_history'), ('INSERT', 'outbox')) t (event, relation)
+		('UPDATE', 'balances'), ('INSERT', 'balance_history'), ('INSERT', 'events')) t (event, relation)
 ORDER BY c.nth, t.relation;
 SELECT order_id, status FROM commerce.orders ORDER BY order_id;
 

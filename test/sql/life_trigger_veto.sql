@@ -38,7 +38,7 @@ CREATE FUNCTION pg_temp.state() RETURNS text LANGUAGE sql AS $$
 		(SELECT count(*) || ' orders' FROM commerce.orders),
 		(SELECT count(*) || ' lines' FROM commerce.order_items),
 		(SELECT count(*) || ' entries' FROM commerce.balance_history),
-		(SELECT count(*) || ' events' FROM commerce.outbox),
+		(SELECT count(*) || ' events' FROM commerce.deliveries),
 		(SELECT count(*) || ' coupons held' FROM commerce.coupons WHERE status = 'issued'))
 $$;
 SELECT pg_temp.state();
@@ -61,13 +61,13 @@ SELECT t.event, t.relation, w.code NOT LIKE 'SC%' AND w.code <> 'none' AS an_err
 FROM (VALUES
 	(1, 'INSERT', 'orders'), (2, 'INSERT', 'order_items'), (3, 'INSERT', 'balance_history'),
 	(4, 'UPDATE', 'balances'), (5, 'UPDATE', 'coupons'), (6, 'UPDATE', 'stock_slots'),
-	(7, 'INSERT', 'outbox'), (8, 'INSERT', 'idempotency_keys')
+	(7, 'INSERT', 'events'), (8, 'INSERT', 'idempotency_keys')
 ) t (nth, event, relation), pg_temp.with_trigger('skip', t.event, ('commerce.' || t.relation)::regclass) w
 ORDER BY t.nth;
 
 -- A trigger's own error is told as it is.
 SELECT t.relation, w.code
-FROM unnest(ARRAY['orders', 'order_items', 'outbox']) t (relation),
+FROM unnest(ARRAY['orders', 'order_items', 'events']) t (relation),
 	pg_temp.with_trigger('raise', 'INSERT', ('commerce.' || t.relation)::regclass) w;
 
 -- What a trigger puts into the row is what is returned.

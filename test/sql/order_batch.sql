@@ -31,7 +31,7 @@ SELECT user_id, entry_no, type, amount, balance_after, order_id
 FROM commerce.balance_history WHERE type = 'payment' ORDER BY user_id, entry_no;
 SELECT coupon_id, status, order_id, discount_amount FROM commerce.coupons ORDER BY coupon_id;
 SELECT option_id, available FROM commerce.stock ORDER BY option_id;
-SELECT event_type, order_id, status FROM commerce.outbox ORDER BY event_id;
+SELECT event_type, order_id, status FROM commerce.deliveries ORDER BY event_id;
 
 -- The last unit goes to who asks first, and a smaller wish after a refused one is still met.
 SELECT * FROM pg_temp.batch(pg_temp.request(1, '2:2'), pg_temp.request(2, '2:1'), pg_temp.request(1, '2:1'));
@@ -67,7 +67,7 @@ END
 $$;
 CREATE TRIGGER a AFTER INSERT OR UPDATE OR DELETE ON commerce.balances FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 CREATE TRIGGER b AFTER INSERT OR UPDATE OR DELETE ON commerce.stock_slots FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
-CREATE TRIGGER c AFTER INSERT OR UPDATE OR DELETE ON commerce.outbox FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
+CREATE TRIGGER c AFTER INSERT OR UPDATE OR DELETE ON commerce.events FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 CREATE TRIGGER d AFTER INSERT OR UPDATE OR DELETE ON commerce.balance_history FOR EACH ROW EXECUTE FUNCTION pg_temp.tell();
 SELECT available FROM commerce.adjust_stock(2, 10);
 TRUNCATE pg_temp.log;
@@ -79,7 +79,7 @@ SELECT bool_and(entry_no = nth AND balance_after = sum) FROM (
 	SELECT user_id, entry_no, balance_after, row_number() OVER w AS nth, sum(amount) OVER w AS sum
 	FROM commerce.balance_history WINDOW w AS (PARTITION BY user_id ORDER BY entry_no)) h;
 -- One event an order.
-SELECT count(*) FROM commerce.orders FULL JOIN commerce.outbox USING (order_id) WHERE user_id IS NULL OR event_id IS NULL;
+SELECT count(*) FROM commerce.orders FULL JOIN commerce.events USING (order_id) WHERE user_id IS NULL OR event_id IS NULL;
 
 -- A savepoint undoes it, and it can be done again; what follows in the transaction sees it.
 BEGIN;

@@ -36,7 +36,7 @@ SELECT code FROM pg_temp.refusal($$SELECT FROM pg_temp.batch(pg_temp.request(1, 
 SELECT request_no, sqlstate FROM pg_temp.batch(pg_temp.request(1, '1:3'), pg_temp.request(2, '1:4'));
 
 -- What is deferred is checked at the commit.
-ALTER TABLE commerce.outbox ADD CONSTRAINT one_event UNIQUE (order_id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE commerce.events ADD CONSTRAINT one_event UNIQUE (order_id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE commerce.orders ADD CONSTRAINT others UNIQUE (user_id, total) DEFERRABLE INITIALLY DEFERRED;
 BEGIN;
 SELECT request_no, sqlstate FROM pg_temp.batch(pg_temp.request(1, '1:1'), pg_temp.request(1, '1:5'));
@@ -48,7 +48,7 @@ COMMIT;
 -- The indexes have all rows.
 SET enable_seqscan = off;
 SELECT order_id, total FROM commerce.orders WHERE user_id = 2 ORDER BY order_id;
-SELECT order_id FROM commerce.outbox WHERE order_id > 0 ORDER BY order_id;
+SELECT order_id FROM commerce.events WHERE order_id > 0 ORDER BY order_id;
 RESET enable_seqscan;
 SELECT balance FROM commerce.balances ORDER BY user_id;
 SELECT available FROM commerce.stock;

@@ -76,7 +76,7 @@ SELECT balance FROM commerce.balances WHERE user_id = 40;
 SELECT count(*) FROM (
 	SELECT entry_no, row_number() OVER (PARTITION BY user_id ORDER BY entry_no) AS nth FROM commerce.balance_history) h
 WHERE entry_no <> nth;
-SELECT (SELECT count(*) FROM commerce.orders) = (SELECT count(DISTINCT order_id) FROM commerce.outbox) AS one_event_each;
+SELECT (SELECT count(*) FROM commerce.orders) = (SELECT count(DISTINCT order_id) FROM commerce.events) AS one_event_each;
 
 -- Nothing but empty requests, and none with a line at all.
 SELECT sqlstate, count(*) FROM commerce.place_orders((SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, 1000))) GROUP BY 1;

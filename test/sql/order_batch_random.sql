@@ -87,7 +87,7 @@ CREATE FUNCTION pg_temp.shop(since bigint) RETURNS jsonb LANGUAGE sql AS $$
 		'unused', (SELECT count(*) FROM commerce.coupons WHERE order_id IS NULL),
 		'orders', (SELECT jsonb_agg(pg_temp.content(order_id) ORDER BY pg_temp.content(order_id))
 			FROM commerce.orders WHERE order_id > since),
-		'events', (SELECT jsonb_agg(pg_temp.content(order_id) || event_type ORDER BY event_id) FROM commerce.outbox WHERE order_id > since),
+		'events', (SELECT jsonb_agg(pg_temp.content(order_id) || event_type ORDER BY event_id) FROM commerce.events WHERE order_id > since),
 		'keys', (SELECT jsonb_agg(jsonb_build_array(user_id, function_name, idempotency_key, arguments_digest,
 				CASE WHEN object_id > since THEN pg_temp.content(object_id) ELSE object_id::text END)
 			ORDER BY user_id, function_name, idempotency_key) FROM commerce.idempotency_keys))

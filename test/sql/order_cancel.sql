@@ -33,13 +33,13 @@ FROM commerce.cancel_order(1, 'changed my mind');
 SELECT * FROM pg_temp.shop;
 SELECT line_no, option_id, quantity, discount_amount, refunded_quantity FROM commerce.order_items WHERE order_id = 1 ORDER BY line_no;
 SELECT entry_no, type, amount, balance_after, order_id FROM commerce.balance_history WHERE order_id = 1 ORDER BY entry_no;
-SELECT event_type, refund FROM commerce.outbox WHERE order_id = 1 ORDER BY event_id;
+SELECT event_type, refund FROM commerce.events WHERE order_id = 1 ORDER BY event_id;
 
 -- Held, then paid.
 SELECT order_id FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]', 2);
 SELECT status FROM commerce.pay_order(2);
 SELECT status, refunded, cancel_reason FROM commerce.cancel_order(2);
-SELECT event_type FROM commerce.outbox WHERE order_id = 2 ORDER BY event_id;
+SELECT event_type FROM commerce.events WHERE order_id = 2 ORDER BY event_id;
 SELECT * FROM pg_temp.shop;
 
 -- Never paid: nothing goes back to the balance, and nobody outside is told.
@@ -47,7 +47,7 @@ SELECT order_id FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 4}, {
 SELECT * FROM pg_temp.shop;
 SELECT status, total, refunded, paid_at, closed_at = now() AS closed_now FROM commerce.cancel_order(3, 'no money');
 SELECT line_no, quantity, refunded_quantity FROM commerce.order_items WHERE order_id = 3 ORDER BY line_no;
-SELECT count(*) FROM commerce.outbox WHERE order_id = 3;
+SELECT count(*) FROM commerce.events WHERE order_id = 3;
 SELECT * FROM pg_temp.shop;
 
 -- Past its time, but not swept yet: it may still be cancelled.
@@ -58,7 +58,7 @@ SELECT status FROM commerce.cancel_order(4);
 SELECT order_id, total FROM commerce.place_order(1, '[{"option_id": 3, "quantity": 2}]');
 SELECT status, refunded FROM commerce.cancel_order(5);
 SELECT count(*) FROM commerce.balance_history WHERE order_id = 5;
-SELECT event_type FROM commerce.outbox WHERE order_id = 5 ORDER BY event_id;
+SELECT event_type FROM commerce.events WHERE order_id = 5 ORDER BY event_id;
 SELECT * FROM pg_temp.shop;
 
 -- A large order, whose lines are not in the order of their options.

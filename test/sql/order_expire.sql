@@ -57,7 +57,7 @@ SELECT closed_at - placed_at < interval '1 hour' AS closed_now, refunded FROM co
 SELECT sum(refunded_quantity) FROM commerce.order_items;
 
 -- Nobody outside is told, and no balance has moved but by the payment.
-SELECT event_type, order_id FROM commerce.outbox;
+SELECT event_type, order_id FROM commerce.events;
 SELECT entry_no, type FROM commerce.balance_history ORDER BY entry_no;
 
 -- Gone for good.

@@ -30,7 +30,7 @@ SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.place_order(1, '[{"op
 SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.use_coupon(1, 1, 1000)$$);
 -- No money, no event: the outside need not know of it.
 SELECT count(*) FROM commerce.balances;
-SELECT count(*) FROM commerce.outbox;
+SELECT count(*) FROM commerce.events;
 SELECT commerce.get_order(1) ->> 'status' AS status;
 
 -- Held for as long as may be.

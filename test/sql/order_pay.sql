@@ -32,13 +32,13 @@ SELECT order_id, status, subtotal, discount, total, refunded, coupon_id, paid_at
 	closed_at, expires_at = placed_at + interval '15 minutes' AS keeps_expires_at
 FROM commerce.pay_order(1);
 SELECT entry_no, type, amount, balance_after, order_id FROM commerce.balance_history ORDER BY entry_no;
-SELECT event_id, event_type, order_id, status, refund FROM commerce.outbox;
+SELECT event_id, event_type, order_id, refund FROM commerce.events;
 SELECT coupon_id, status, order_id FROM commerce.coupons;
 
 -- For nothing: no entry in the history, but an event.
 SELECT order_id, status, total FROM commerce.pay_order(2);
 SELECT count(*) FROM commerce.balance_history WHERE order_id = 2;
-SELECT event_type FROM commerce.outbox WHERE order_id = 2;
+SELECT event_type FROM commerce.events WHERE order_id = 2;
 
 -- Once only.
 SELECT code, detail, message FROM pg_temp.refusal('SELECT commerce.pay_order(1)');

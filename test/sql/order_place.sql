@@ -28,9 +28,9 @@ SELECT * FROM commerce.order_items ORDER BY line_no;
 SELECT * FROM commerce.stock ORDER BY option_id;
 SELECT user_id, entry_no, type, amount, balance_after, order_id
 FROM commerce.balance_history WHERE entry_no > 1;
-SELECT event_id, event_type, order_id, status, attempt, max_attempts, locked_until, last_error,
+SELECT event_id, event_type, order_id, status, attempt, failures, locked_until, last_error,
 	delivered_at
-FROM commerce.outbox;
+FROM commerce.deliveries;
 
 -- The same option twice is one line, where it first appeared.
 SELECT order_id, subtotal, total FROM commerce.place_order(1, '[
@@ -55,7 +55,7 @@ SELECT available FROM commerce.stock WHERE option_id = 12;
 SELECT order_id, status, subtotal, total, paid_at IS NOT NULL AS paid
 FROM commerce.place_order(1, '[{"option_id": 22, "quantity": 2}]');
 SELECT count(*) FROM commerce.balance_history WHERE order_id = 5;
-SELECT event_type FROM commerce.outbox WHERE order_id = 5;
+SELECT event_type FROM commerce.events WHERE order_id = 5;
 
 -- Several in one transaction see each other's effects; undone together.
 SELECT balance_after FROM commerce.charge_balance(1, 3000);
@@ -69,7 +69,7 @@ ROLLBACK;
 SELECT * FROM commerce.get_balance(1);
 SELECT available FROM commerce.stock WHERE option_id = 11;
 SELECT count(*) FROM commerce.orders;
-SELECT count(*) FROM commerce.outbox;
+SELECT count(*) FROM commerce.events;
 
 -- In one statement too.
 SELECT o.subtotal FROM generate_series(1, 3) i,

@@ -60,7 +60,7 @@ BEGIN
 			WHERE i.order_id = o.order_id AND quantity > refunded_quantity AND random() < 0.6;
 			IF portion IS NOT NULL THEN
 				o := commerce.refund_order(o.order_id, portion);
-				ASSERT (SELECT sum((refund ->> 'amount')::bigint) = o.refunded FROM commerce.outbox
+				ASSERT (SELECT sum((refund ->> 'amount')::bigint) = o.refunded FROM commerce.events
 						WHERE order_id = o.order_id), 'an event told another amount';
 			END IF;
 		END LOOP;
@@ -84,19 +84,19 @@ SELECT * FROM commerce.expire_orders();
 -- Every end was met, often enough.
 SELECT status, count(*) > 100 AS often FROM commerce.orders GROUP BY status ORDER BY status;
 SELECT count(*) > 1000 AS refunds_in_part, bool_or((refund ->> 'amount')::bigint = 0) AS some_of_nothing
-FROM commerce.outbox WHERE event_type = 'order.refunded';
+FROM commerce.events WHERE event_type = 'order.refunded';
 
 -- A discount's shares add up; no refund is more than its line cost.
 SELECT count(*) FROM commerce.orders o
 JOIN (SELECT order_id, sum(discount_amount) AS shares FROM commerce.order_items GROUP BY order_id) i USING (order_id)
 WHERE shares <> discount;
-SELECT count(*) FROM commerce.outbox e, jsonb_to_recordset(e.refund -> 'items') r (option_id bigint, quantity bigint, amount bigint)
+SELECT count(*) FROM commerce.events e, jsonb_to_recordset(e.refund -> 'items') r (option_id bigint, quantity bigint, amount bigint)
 JOIN commerce.order_items i USING (option_id)
 WHERE i.order_id = e.order_id AND r.amount > i.quantity * i.unit_price - i.discount_amount;
 -- Line by line, what was told is the floor of its part of the whole.
 SELECT count(*) FROM commerce.order_items i
 JOIN (SELECT e.order_id, r.option_id, sum(r.quantity) AS quantity, sum(r.amount) AS amount
-	  FROM commerce.outbox e, jsonb_to_recordset(e.refund -> 'items') r (option_id bigint, quantity bigint, amount bigint)
+	  FROM commerce.events e, jsonb_to_recordset(e.refund -> 'items') r (option_id bigint, quantity bigint, amount bigint)
 	  GROUP BY 1, 2) r USING (order_id, option_id)
 WHERE r.quantity <> i.refunded_quantity
    OR r.amount <> div((i.quantity::numeric * i.unit_price - i.discount_amount) * r.quantity, i.quantity);

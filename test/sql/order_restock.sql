@@ -32,7 +32,7 @@ SELECT status, refunded FROM commerce.refund_order(2, '[{"option_id": 1, "quanti
 SELECT option_id, available FROM commerce.stock ORDER BY option_id;
 
 -- The event tells of it.
-SELECT event_type, refund FROM commerce.outbox WHERE refund IS NOT NULL ORDER BY event_id;
+SELECT event_type, refund FROM commerce.events WHERE refund IS NOT NULL ORDER BY event_id;
 
 SELECT code, message FROM pg_temp.refusal($$SELECT commerce.cancel_order(2, restock => NULL)$$);
 SELECT code, message FROM pg_temp.refusal($$SELECT commerce.refund_order(2, '[{"option_id": 1, "quantity": 1}]', restock => NULL)$$);

@@ -28,7 +28,7 @@ BEGIN
 END
 $$;
 SELECT order_id, status, total, refunded FROM commerce.orders ORDER BY order_id;
-SELECT event_id, event_type, order_id, refund FROM commerce.outbox ORDER BY event_id;
+SELECT event_id, event_type, order_id, refund FROM commerce.events ORDER BY event_id;
 SELECT * FROM commerce.verify();
 
 SELECT c.damage, v.*
@@ -46,23 +46,23 @@ FROM (VALUES
 	(11, $$UPDATE commerce.balance_history SET amount = amount + 1 WHERE type = 'refund' AND order_id = 6$$),
 	(12, $$UPDATE commerce.coupons SET status = 'used', used_at = now(), order_id = coupon_id, discount_amount = 101 WHERE coupon_id IN (2, 3, 4, 6)$$),
 	(13, $$UPDATE commerce.coupons SET status = 'issued', used_at = NULL, order_id = NULL, discount_amount = NULL WHERE coupon_id IN (1, 5)$$),
-	(14, $$DELETE FROM commerce.outbox WHERE order_id IN (4, 5, 6) AND event_type <> 'order.paid'$$),
-	(15, 'DELETE FROM commerce.outbox WHERE event_id = 5'),
-	(16, $$INSERT INTO commerce.outbox (event_type, order_id, refund) SELECT event_type, order_id, refund FROM commerce.outbox WHERE event_id = 5$$),
-	(17, $$UPDATE commerce.outbox SET refund = jsonb_set(refund, '{amount}', '1') WHERE event_id = 5$$),
-	(18, $$UPDATE commerce.outbox SET refund = jsonb_set(refund, '{items, 0, amount}', '1') WHERE event_id = 5$$),
-	(19, $$UPDATE commerce.outbox SET refund = NULL WHERE event_id = 7$$),
-	(20, $$UPDATE commerce.outbox SET refund = '{}' WHERE event_id = 7$$),
-	(21, $$UPDATE commerce.outbox SET refund = '{"amount": 0, "items": []}' WHERE event_id = 4$$),
+	(14, $$DELETE FROM commerce.events WHERE order_id IN (4, 5, 6) AND event_type <> 'order.paid'$$),
+	(15, 'DELETE FROM commerce.events WHERE event_id = 5'),
+	(16, $$INSERT INTO commerce.events (event_type, order_id, refund) SELECT event_type, order_id, refund FROM commerce.events WHERE event_id = 5$$),
+	(17, $$UPDATE commerce.events SET refund = jsonb_set(refund, '{amount}', '1') WHERE event_id = 5$$),
+	(18, $$UPDATE commerce.events SET refund = jsonb_set(refund, '{items, 0, amount}', '1') WHERE event_id = 5$$),
+	(19, $$UPDATE commerce.events SET refund = NULL WHERE event_id = 7$$),
+	(20, $$UPDATE commerce.events SET refund = '{}' WHERE event_id = 7$$),
+	(21, $$UPDATE commerce.events SET refund = '{"amount": 0, "items": []}' WHERE event_id = 4$$),
 	(22, $$INSERT INTO commerce.idempotency_keys VALUES (1, 'refund_order', 'k', '', 99), (1, 'hold_order', 'k', '', 98)$$)
 ) c (nth, damage), pg_temp.violations(c.damage) v
 ORDER BY c.nth, v.check_name, v.object_id;
 
 -- Purged events are not missed; a part of them neither.
 SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt)) FROM commerce.claim_events();
-SELECT * FROM commerce.purge_outbox('0');
+SELECT * FROM commerce.purge_events('0');
 SELECT * FROM commerce.verify();
 SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt)) FROM commerce.claim_events();
-SELECT * FROM commerce.purge_outbox('0');
-SELECT event_id FROM commerce.outbox;
+SELECT * FROM commerce.purge_events('0');
+SELECT event_id FROM commerce.events;
 SELECT * FROM commerce.verify();

@@ -35,14 +35,14 @@ FROM (VALUES
 	(22, $$UPDATE commerce.orders SET status = 'expired' WHERE order_id = 2$$),
 	(23, $$UPDATE commerce.orders SET status = 'cancelled', closed_at = now() WHERE order_id = 2$$),
 	(24, $$UPDATE commerce.orders SET status = 'refunded', closed_at = now() WHERE order_id = 2$$),
-	(25, 'DELETE FROM commerce.outbox WHERE order_id = 2'),
-	(26, $$INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.paid', 2)$$),
-	(27, $$INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.cancelled', 2)$$),
-	(28, $$INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.refunded', 2)$$),
-	(29, $$INSERT INTO commerce.outbox (event_id, event_type, order_id) VALUES (99, 'order.paid', 9)$$),
+	(25, 'DELETE FROM commerce.events WHERE order_id = 2'),
+	(26, $$INSERT INTO commerce.events (event_type, order_id) VALUES ('order.paid', 2)$$),
+	(27, $$INSERT INTO commerce.events (event_type, order_id) VALUES ('order.cancelled', 2)$$),
+	(28, $$INSERT INTO commerce.events (event_type, order_id) VALUES ('order.refunded', 2)$$),
+	(29, $$INSERT INTO commerce.events (event_id, event_type, order_id) VALUES (99, 'order.paid', 9)$$),
 	(30, 'DELETE FROM commerce.orders WHERE order_id = 2'),
 	(31, 'DELETE FROM commerce.product_options WHERE option_id = 2'),
-	(32, $$UPDATE commerce.outbox SET event_type = 'order.lost' WHERE order_id = 2$$),
+	(32, $$UPDATE commerce.events SET event_type = 'order.lost' WHERE order_id = 2$$),
 	(33, $$INSERT INTO commerce.balance_history VALUES (2, 4, 'refund', 100, 9000, 1); UPDATE commerce.orders SET refunded = 100 WHERE order_id = 1$$),
 	(34, $$UPDATE commerce.orders SET status = 'partially_refunded' WHERE order_id = 2$$),
 	(35, 'UPDATE commerce.order_items SET refunded_quantity = 1 WHERE order_id = 2'),
@@ -56,8 +56,8 @@ ORDER BY c.nth, v.check_name, v.object_id;
 -- A cancelled or expired order that was never paid needs no event and no money.
 SELECT c.damage, v.check_name
 FROM (VALUES
-	(1, $$UPDATE commerce.orders SET status = 'cancelled', paid_at = NULL, closed_at = now(); DELETE FROM commerce.outbox$$),
-	(2, $$UPDATE commerce.orders SET status = 'expired', paid_at = NULL, closed_at = now(); DELETE FROM commerce.outbox$$)
+	(1, $$UPDATE commerce.orders SET status = 'cancelled', paid_at = NULL, closed_at = now(); DELETE FROM commerce.events$$),
+	(2, $$UPDATE commerce.orders SET status = 'expired', paid_at = NULL, closed_at = now(); DELETE FROM commerce.events$$)
 ) c (nth, damage), pg_temp.violations(c.damage) v
 WHERE v.check_name ~ 'event' ORDER BY c.nth, v.check_name, v.object_id;
 SELECT * FROM commerce.verify();

@@ -35,10 +35,13 @@ $node->safe_psql('postgres', qq(
 	SELECT commerce.issue_coupon(10, 3, 'key'), commerce.issue_coupon(10, 3),
 		commerce.issue_coupon(10, 3), commerce.issue_coupon(10, 3);
 	SELECT commerce.use_coupon(10, 2, 500), commerce.revoke_coupon(3);
+	SELECT subscription FROM commerce.create_subscription('books', '{order.paid}');
 	SELECT commerce.place_order(10, '$one');
 	SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt))
 	FROM commerce.claim_events();
-	SELECT commerce.purge_outbox('0');
+	SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt), 'books')
+	FROM commerce.claim_events(subscription => 'books');
+	SELECT commerce.purge_events('0');
 	SELECT commerce.place_order(10, '$one', 1), commerce.place_order(10, '$two', NULL, 'key'),
 		commerce.place_order(10, '$one');
 	SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt))
@@ -101,6 +104,19 @@ foreach my $copy (sort keys %restore)
 		"$copy: the same grants");
 	is_sound($node, "$copy: sound after the restore", $copy);
 
+	# What was not delivered comes to whom it would have come, and nothing else.
+	my $claims = q(BEGIN;
+		SELECT 'default', event_id, attempt FROM commerce.claim_events(1000) ORDER BY 2;
+		SELECT 'books', event_id, attempt FROM commerce.claim_events(1000, '1 hour', 'books') ORDER BY 2;
+		ROLLBACK);
+	my $due = $node->safe_psql('postgres', $claims);
+	like($due, qr/^default.*^books/ms, 'something is due');
+	is($node->safe_psql($copy, $claims), $due, "$copy: the same events are due");
+	my $ordered = $node->safe_psql($copy, "SELECT order_id FROM commerce.place_order(10, '$one')");
+	like($node->safe_psql($copy, "SELECT string_agg(payload #>> '{data, order_id}', ' ')
+			FROM commerce.claim_events(1000, '1 hour', 'books')"), qr/\b$ordered\b/,
+		"$copy: so is the event of a new order");
+
 	# A replay finds its order; what is new gets an id of its own.
 	is($node->safe_psql($copy, "SELECT order_id, total
 			FROM commerce.place_order(10, '$two', NULL, 'key')"),
@@ -111,9 +127,9 @@ foreach my $copy (sort keys %restore)
 	is($node->safe_psql($copy, "
 		SELECT order_id > (SELECT max(order_id) FROM commerce.orders)
 		FROM commerce.place_order(10, '$one');
-		SELECT max(event_id) > (SELECT max(event_id) FROM commerce.outbox o
+		SELECT max(event_id) > (SELECT max(event_id) FROM commerce.events o
 								WHERE o.event_id < max(e.event_id))
-		FROM commerce.outbox e"), "t\nt", "$copy: the next order and event are new");
+		FROM commerce.events e"), "t\nt", "$copy: the next order and event are new");
 	is($node->safe_psql($copy, "
 		SELECT (commerce.create_user('next')).user_id IN (SELECT user_id FROM commerce.users),
 			   (commerce.create_product('next')).product_id IN (SELECT product_id FROM commerce.products),
@@ -141,7 +157,7 @@ foreach my $copy (sort keys %restore)
 		is(sqlstates($node, "SET ROLE $role; $refused{$role};
 				INSERT INTO commerce.users VALUES (99, 'x');
 				UPDATE commerce.balances SET balance = 0;
-				DELETE FROM commerce.outbox;
+				DELETE FROM commerce.events;
 				TRUNCATE commerce.orders;", dbname => $copy),
 			'42501 42501 42501 42501 42501', "$copy: $role may do no more");
 	}

@@ -58,10 +58,10 @@ $node->start;
 
 is($node->safe_psql('postgres', 'SELECT order_id, user_id, status FROM commerce.orders ORDER BY 1'),
 	"1|1|paid\n2|2|paid", 'the claimed orders survived, the unclaimed one did not');
-is($node->safe_psql('postgres', 'SELECT order_id, status, attempt FROM commerce.outbox ORDER BY 1'),
+is($node->safe_psql('postgres', 'SELECT order_id, status, attempt FROM commerce.deliveries ORDER BY 1'),
 	"1|running|1\n2|running|1", 'and so did both claims');
 is($node->safe_psql('postgres', 'SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt))
-		FROM commerce.outbox'), '2', 'they can be acknowledged');
+		FROM commerce.deliveries'), '2', 'they can be acknowledged');
 is_sound($node, 'no invariant is violated');
 
 $node->stop;

@@ -23,8 +23,9 @@ $node->safe_psql('postgres', qq(
 	SELECT commerce.place_order(1, '$one');
 	SELECT count(*) FROM commerce.claim_events();
 	SELECT commerce.place_order(1, '$one');
-	UPDATE commerce.outbox SET max_attempts = 1 WHERE event_id = 2;
-	SELECT commerce.fail_event(event_id, attempt, 'no answer') FROM commerce.claim_events();
+	SELECT count(*) FROM commerce.claim_events();
+	UPDATE commerce.stored_deliveries SET failures = 9 WHERE event_id = 2;
+	SELECT status FROM commerce.fail_event(2, 1, 'no answer');
 	SELECT commerce.place_order(1, '$one');
 	SELECT commerce.hold_order(1, '$one', ttl => '1 day');));
 
@@ -59,9 +60,15 @@ my %writer = (
 	claim_events => '',
 	ack_events => 'ARRAY[1], ARRAY[1]',
 	fail_event => "1, 1, 'no answer'",
+	release_events => 'ARRAY[1], ARRAY[1]',
+	create_subscription => "'audit'",
+	drop_subscription => "'default'",
+	pause_subscription => "'default'",
+	resume_subscription => "'default'",
+	retry_events => '',
 	retry_event => '2',
 	discard_event => '2',
-	purge_outbox => "'0'",
+	purge_events => "'0'",
 	grant_access => "'clerk', 'app'",
 	revoke_access => "'clerk'");
 my %reader = (

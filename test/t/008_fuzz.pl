@@ -70,6 +70,8 @@ sub odd_requests
 
 my %any = (
 	id => sub { return any(@number) },
+	types => sub { return any("'{order.paid}'", "'{order.paid,order.refunded}'", "'{}'", "'{NULL}'", "'{{order.paid},{x}}'", 'NULL') },
+	subscription => sub { return any("'default'", "'default'", "'audit'", "''", "'Audit'", 'NULL', "repeat('a', 64)", "repeat('글', 300)") },
 	order => sub { return any(1 .. 30, any(@number)) },
 	coupon => sub { return any('NULL', 'NULL', 'NULL', any(@number)) },
 	total => sub { return any(('NULL') x 9, any(@number)) },
@@ -121,17 +123,23 @@ my %arguments = (
 	expire_orders => [qw(integer)],
 	get_order => [qw(order)],
 	purge_idempotency_keys => [qw(interval)],
-	claim_events => [qw(integer interval)],
-	ack_events => [qw(ids ids)],
-	fail_event => [qw(id integer text interval)],
-	retry_event => [qw(id)],
-	discard_event => [qw(id)],
-	purge_outbox => [qw(interval)],
+	claim_events => [qw(integer interval subscription)],
+	create_subscription => [qw(subscription types time)],
+	drop_subscription => [qw(subscription)],
+	pause_subscription => [qw(subscription time text)],
+	resume_subscription => [qw(subscription)],
+	ack_events => [qw(ids ids subscription)],
+	release_events => [qw(ids ids interval subscription)],
+	fail_event => [qw(id integer text interval subscription)],
+	retry_event => [qw(id subscription)],
+	retry_events => [qw(subscription)],
+	discard_event => [qw(id subscription)],
+	purge_events => [qw(interval)],
 	grant_access => [qw(role level)],
 	revoke_access => [qw(role)]);
 # Orders are where most can go wrong.
 my @functions = (sort(keys %arguments), ('place_order') x 12, ('place_orders') x 8, ('hold_order') x 8,
-	('refund_order') x 8, ('quote_order') x 4, ('issue_coupon') x 4);
+	('refund_order') x 20, ('quote_order') x 4, ('issue_coupon') x 4);
 
 my @statements;
 foreach (1 .. $calls)

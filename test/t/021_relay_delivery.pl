@@ -44,11 +44,11 @@ ok(!exists $header{expect}, 'nobody waits for 100 Continue');
 # The same event claimed once more, and forgotten again.
 my $payload = $node->safe_psql('postgres', q(
 	BEGIN;
-	UPDATE commerce.outbox SET status = 'available';
+	UPDATE commerce.stored_deliveries SET status = 'available', due_at = now(), finished_at = NULL;
 	SELECT payload FROM commerce.claim_events();
 	ROLLBACK;));
 is($body, $payload, 'the body is the payload, byte for byte');
-is(decode_json($body)->{order}{total}, 10, 'which tells of the order');
+is(decode_json($body)->{data}{order}{total}, 10, 'which tells of the order');
 
 ($code, $log) = run_relay($node, $receiver, once => 1);
 is($code, 0, 'with --once and nothing to do, it ends');
@@ -74,7 +74,7 @@ is_deeply([ map { @{ $answers{$_} } } 50 .. 60 ],
 	'what failed came again, under its id');
 is(scalar(grep { @{ $answers{$_} } != 1 } keys %answers), 11, 'and nothing else did');
 is($node->safe_psql('postgres', "SELECT string_agg(event_id::text, ' ' ORDER BY event_id)
-		FROM commerce.outbox WHERE attempt = 3"), join(' ', 50 .. 60),
+		FROM commerce.deliveries WHERE attempt = 3"), join(' ', 50 .. 60),
 	'the outbox counts three attempts');
 
 is(last_status($relay, qw(claimed delivered failed dead in_flight queued lag_ms)),
@@ -109,7 +109,7 @@ answer($receiver, '* slow:200');
 add_event($node, 5) foreach 1 .. 4;
 ($code) = run_relay($node, $receiver, once => 1, 'poll-interval' => '10ms');
 is($code, 0, '--once ends');
-is($node->safe_psql('postgres', "SELECT count(*) FROM commerce.outbox WHERE status <> 'delivered'"),
+is($node->safe_psql('postgres', "SELECT count(*) FROM commerce.deliveries WHERE status <> 'delivered'"),
 	'0', 'only when the last event of an order is delivered');
 
 log_is_clean($node, 'no crash, no internal error');

@@ -75,7 +75,7 @@ answer($receiver, '* 500');
 place($node);
 my ($code, $log) = run_relay($node, $receiver, once => 1);
 is($code, 4, 'a delivery fails');
-unlike($log . events($node, 'outbox'), qr/$hidden/,
+unlike($log . events($node, 'deliveries'), qr/$hidden/,
 	'no secret in the errors');
 
 # ---- secret files that are refused ----

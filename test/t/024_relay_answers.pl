@@ -19,7 +19,7 @@ sub try_answer
 {
 	my ($answer, %options) = @_;
 
-	$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 	place($node);
 	answer($receiver, "* $answer");
 	my ($begin) = $node->safe_psql('postgres', 'SELECT extract(epoch FROM clock_timestamp())');
@@ -27,7 +27,7 @@ sub try_answer
 	my ($end) = $node->safe_psql('postgres', 'SELECT extract(epoch FROM clock_timestamp())');
 	my $row = $node->safe_psql('postgres', "SELECT status, attempt, last_error,
 		extract(epoch FROM next_attempt_at) - $begin, extract(epoch FROM next_attempt_at) - $end
-		FROM commerce.outbox");
+		FROM commerce.deliveries");
 	my %try = (code => $code, log => $log);
 
 	@try{qw(status attempt error after_begin after_end)} = split /\|/, $row;
@@ -102,31 +102,32 @@ waits("429:$_", 4.5, 5.5, "Retry-After $_") foreach qw(0 soon -100 1e2 999999999
 
 # ---- the last attempt ----
 
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 place($node);
-answer($receiver, '* 429:1 500:1 404');
-$node->safe_psql('postgres', 'UPDATE commerce.outbox SET max_attempts = 3');
+answer($receiver, '* 404');
+$node->safe_psql('postgres', 'SELECT commerce.retry_event(event_id) FROM commerce.events;
+	UPDATE commerce.stored_deliveries SET failures = 9');
 my $relay = start_relay($node, $receiver);
-ok(wait_until(sub { events($node, 'status') eq 'dead' }), 'all attempts fail');
-is(events($node, 'attempt, last_error'), '3|HTTP 404: told to answer 404',
+ok(wait_until(sub { events($node, 'status') eq 'dead' }), 'the last attempt fails');
+is(events($node, 'attempt, last_error'), '1|HTTP 404: told to answer 404',
 	'the event is dead, with its last error');
 is(stop_relay($relay), 0, 'the relay goes on');
 is(last_status($relay, qw(claimed delivered failed dead)),
-	'claimed=3 delivered=0 failed=3 dead=1', 'the log counts them');
+	'claimed=1 delivered=0 failed=1 dead=1', 'the log counts them');
 answer($receiver, '* 200');
-$node->safe_psql('postgres', 'SELECT commerce.retry_event(event_id) FROM commerce.outbox');
+$node->safe_psql('postgres', 'SELECT commerce.retry_event(event_id) FROM commerce.events');
 my ($code) = run_relay($node, $receiver, once => 1);
-is("$code " . events($node, 'status, attempt'), '0 delivered|4', 'retry_event() gives it more');
+is("$code " . events($node, 'status, attempt'), '0 delivered|2', 'retry_event() gives it more');
 
 # ---- 410: the receiver wants no more ----
 
 # The relay has seen that deliveries are quick, and so claims all 20 at once.
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 answer($receiver, '* 200');
 $relay = start_relay($node, $receiver, concurrency => 3, 'batch-size' => 20);
 place($node, 5);
 is_delivered($node, 'before 410, events are delivered');
-my $last = $node->safe_psql('postgres', 'SELECT max(order_id) FROM commerce.outbox');
+my $last = $node->safe_psql('postgres', 'SELECT max(order_id) FROM commerce.events');
 $before = requests($receiver);
 answer($receiver, '* hold', $last + 1 . ' 410 200');
 place($node, 20);
@@ -134,7 +135,7 @@ ok(wait_logged($relay, qr/event=stopping .*410/), '410: the log says why the rel
 answer($receiver, '* 200');
 is(wait_relay($relay), 3, '410 stops the relay: exit code 3');
 is(requests($receiver) - $before, 3, 'only what was on its way already was sent');
-is($node->safe_psql('postgres', "SELECT status, attempt, last_error FROM commerce.outbox
+is($node->safe_psql('postgres', "SELECT status, attempt, last_error FROM commerce.deliveries
 		WHERE order_id > $last AND (status = 'delivered' OR last_error IS NOT NULL)
 		ORDER BY event_id"),
 	"available|1|HTTP 410: told to answer 410\ndelivered|1|\ndelivered|1|",
@@ -142,11 +143,11 @@ is($node->safe_psql('postgres', "SELECT status, attempt, last_error FROM commerc
 
 # Nothing is lost: once the endpoint is back, everything comes, what had been
 # claimed and not sent too.
-$node->safe_psql('postgres', q(UPDATE commerce.outbox
-	SET next_attempt_at = now(), locked_until = now() WHERE status <> 'delivered'));
+$node->safe_psql('postgres', q(UPDATE commerce.stored_deliveries
+	SET due_at = now() WHERE status IN ('available', 'running')));
 ($code) = run_relay($node, $receiver, once => 1);
 is("$code " . $node->safe_psql('postgres',
-		'SELECT status, count(*) FROM commerce.outbox GROUP BY 1'), '0 delivered|25',
+		'SELECT status, count(*) FROM commerce.deliveries GROUP BY 1'), '0 delivered|25',
 	'later, everything comes');
 
 log_is_clean($node, 'no crash, no internal error');

@@ -41,7 +41,7 @@ sub refused
 	my ($name, $who, %options) = @_;
 	my $before = requests($who);
 
-	$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 	place($node);
 	my ($code) = run_relay($node, $who, once => 1, %options);
 	is($code, 4, "$name: not delivered");
@@ -57,7 +57,7 @@ sub accepted
 	my ($name, $who, %options) = @_;
 	my $before = requests($who);
 
-	$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 	place($node);
 	my ($code) = run_relay($node, $who, once => 1, %options);
 	is($code, 0, "$name: delivered");
@@ -81,12 +81,12 @@ refused('no TLS', $plain, @trusted, url => $plain->{url} =~ s/http/https/r);
 accepted('no TLS, and none asked for', $plain);
 
 my $before = requests($receiver);
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 place($node, 20);
 my ($code) = run_relay($node, $receiver, once => 1, @trusted);
 is($code, 0, 'many: delivered');
 is(scalar(grep { $_->{signed_by} eq '1' } requests($receiver)) - $before, 20, 'and signed');
-is($node->safe_psql('postgres', 'SELECT status, count(*) FROM commerce.outbox GROUP BY 1'),
+is($node->safe_psql('postgres', 'SELECT status, count(*) FROM commerce.deliveries GROUP BY 1'),
 	'delivered|20', 'each event once');
 
 $node->stop;

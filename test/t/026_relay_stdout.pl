@@ -24,7 +24,7 @@ sub count_of
 {
 	my ($status) = @_;
 	return $node->safe_psql('postgres',
-		"SELECT count(*) FROM commerce.outbox WHERE status = '$status'");
+		"SELECT count(*) FROM commerce.deliveries WHERE status = '$status'");
 }
 
 place($node, 250);
@@ -32,11 +32,12 @@ my $relay = start_relay($node, undef, @to_stdout, once => 1, 'batch-size' => 20)
 is(wait_relay($relay), 0, 'with --once, it ends when all is written');
 my @events = lines_of(slurp_file($relay->{out}));
 is(@events, 250, 'one line an event');
-is_deeply([ sort { $a <=> $b } map { $_->{event_id} } @events ], [ 1 .. 250 ], 'each of them once');
+is_deeply([ sort { $a <=> $b } map { $_->{data}{event_id} } @events ], [ 1 .. 250 ], 'each of them once');
 is(count_of('delivered'), 250, 'all are delivered');
 my ($first) = slurp_file($relay->{out}) =~ /^(.*)\n/;
 is($first, $node->safe_psql('postgres', "BEGIN;
-	UPDATE commerce.outbox SET status = 'available' WHERE event_id = $events[0]{event_id};
+	UPDATE commerce.stored_deliveries SET status = 'available', due_at = now(), finished_at = NULL
+	WHERE event_id = $events[0]{data}{event_id};
 	SELECT payload FROM commerce.claim_events();
 	ROLLBACK;"), 'a line is the payload');
 unlike(log_of($relay), qr/"order_id"/, 'the log goes elsewhere');
@@ -57,7 +58,7 @@ is(count_of('delivered'), 253, 'nothing counts as delivered');
 
 sub forget_claims
 {
-	$node->safe_psql('postgres', q(UPDATE commerce.outbox SET status = 'available', locked_until = NULL
+	$node->safe_psql('postgres', q(UPDATE commerce.stored_deliveries SET status = 'available', due_at = now()
 		WHERE status = 'running'));
 	return;
 }
@@ -79,10 +80,10 @@ while (length $read < 300_000)
 }
 close $reader;
 is(wait_relay($relay), 5, 'the reader leaves: exit code 5');
-my %complete = map { $_->{event_id} => 1 } lines_of($read =~ s/[^\n]*\z//r);
+my %complete = map { $_->{data}{event_id} => 1 } lines_of($read =~ s/[^\n]*\z//r);
 cmp_ok(keys %complete, '>', 100, 'the reader got many lines');
 my $lost = grep { !$complete{$_} } split /\n/,
-	$node->safe_psql('postgres', "SELECT event_id FROM commerce.outbox
+	$node->safe_psql('postgres', "SELECT event_id FROM commerce.deliveries
 		WHERE status = 'delivered' AND event_id > 253");
 cmp_ok($lost * length $first, '<=', $pipe_size + 3000,
 	'what is delivered and was not read was in the pipe');
@@ -90,7 +91,7 @@ cmp_ok($lost * length $first, '<=', $pipe_size + 3000,
 forget_claims();
 $relay = start_relay($node, undef, @to_stdout, once => 1);
 is(wait_relay($relay), 0, 'the next relay goes on');
-$complete{ $_->{event_id} }++ foreach lines_of(slurp_file($relay->{out}));
+$complete{ $_->{data}{event_id} }++ foreach lines_of(slurp_file($relay->{out}));
 cmp_ok(keys(%complete) + $lost, '>=', 2010, 'nothing else is lost');
 is(count_of('delivered'), 2263, 'all are delivered');
 

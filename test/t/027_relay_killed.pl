@@ -25,8 +25,8 @@ answer($receiver, '* 200', map { ("$_ 500:1 200", ($_ + 1) . ' slow:50') } map {
 my $items = items([ 1, 1 ]);
 my $script = write_file(
 	"SELECT order_id FROM commerce.place_order(1 + :client_id, '$items');\n" x 3 . q(
-	INSERT INTO commerce.outbox (event_type, order_id)
-	SELECT 'order.paid', max(order_id) FROM commerce.orders WHERE user_id = 1 + :client_id;));
+	INSERT INTO commerce.events (event_type, order_id)
+	SELECT 'order.cancelled', max(order_id) FROM commerce.orders WHERE user_id = 1 + :client_id;));
 my $clients;
 sub open_shop
 {
@@ -48,7 +48,7 @@ sub enough_is_placed
 {
 	my ($name) = @_;
 	ok(wait_until(sub { $node->safe_psql('postgres',
-		"SELECT count(*) > 50 FROM commerce.outbox WHERE event_id > $seen_events") eq 't' }),
+		"SELECT count(*) > 50 FROM commerce.events WHERE event_id > $seen_events") eq 't' }),
 		"$name: there are many events");
 	return;
 }
@@ -72,7 +72,7 @@ sub all_arrived
 	}
 	my %expected;
 	my @rows = split /\n/, $node->safe_psql('postgres',
-		"SELECT order_id, event_id FROM commerce.outbox WHERE event_id > $seen_events
+		"SELECT order_id, event_id FROM commerce.events WHERE event_id > $seen_events
 		ORDER BY event_id");
 	foreach (@rows)
 	{

@@ -34,7 +34,7 @@ sub is_idle
 	ok($node->poll_query_until('postgres', q(
 		SELECT count(*) = 1 FROM pg_stat_activity
 		WHERE usename = 'relay' AND state = 'idle' AND query LIKE '%claim_events%'
-			AND NOT EXISTS (SELECT FROM commerce.outbox WHERE status <> 'delivered'))), $name);
+			AND NOT EXISTS (SELECT FROM commerce.deliveries WHERE status <> 'delivered'))), $name);
 	return;
 }
 
@@ -64,16 +64,16 @@ answer($receiver, '* 200', map { "$_ 500:1000" } 5 .. 6);
 ok(wait_until(sub { 2 == (() = log_of($relay) =~ /event=delivery_failed/g) }),
 	'two fail, while the server is away');
 $node->start;
-ok($node->poll_query_until('postgres', q(SELECT count(*) = 0 FROM commerce.outbox
+ok($node->poll_query_until('postgres', q(SELECT count(*) = 0 FROM commerce.deliveries
 	WHERE status = 'running')), 'the relay records them once the server is back');
-is($node->safe_psql('postgres', q(SELECT status, attempt, count(*) FROM commerce.outbox
+is($node->safe_psql('postgres', q(SELECT status, attempt, count(*) FROM commerce.deliveries
 		WHERE order_id > 4 GROUP BY 1, 2 ORDER BY 1)), "available|1|2\ndelivered|1|2",
 	'what was delivered as delivered, what failed as failed');
 is(stop_relay($relay), 0, 'direct: SIGTERM ends the relay');
 
 # ---- through PgBouncer ----
 
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 answer($receiver, '* 200');
 my $folder = PostgreSQL::Test::Utils::tempdir_short();
 my $port = PostgreSQL::Test::Cluster::get_free_port();

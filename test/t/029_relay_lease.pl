@@ -43,7 +43,7 @@ my $arrived = arrived();
 is(keys %$arrived, 1000, 'all of it');
 is(twice($arrived), '', 'nothing twice');
 isnt(last_status($_, 'delivered'), 'delivered=0', 'each of them some') foreach @relays;
-is($node->safe_psql('postgres', 'SELECT status, max(attempt), count(*) FROM commerce.outbox GROUP BY 1'),
+is($node->safe_psql('postgres', 'SELECT status, max(attempt), count(*) FROM commerce.deliveries GROUP BY 1'),
 	'delivered|1|1000', 'the outbox knows');
 
 # ---- SIGTERM ----
@@ -66,13 +66,13 @@ is(wait_relay($relay), 0, 'SIGTERM: exit code 0');
 $arrived = arrived();
 is(keys %$arrived, 10, 'SIGTERM: what it had claimed has arrived');
 is(twice($arrived), '', 'SIGTERM: once');
-is($node->safe_psql('postgres', q(SELECT status, attempt, count(*) FROM commerce.outbox
+is($node->safe_psql('postgres', q(SELECT status, attempt, count(*) FROM commerce.deliveries
 		WHERE order_id > 1005 GROUP BY 1, 2 ORDER BY 1)), "available|0|1\ndelivered|1|10",
 	'SIGTERM: and is delivered, what came later is left alone');
 is(last_status($relay, qw(delivered in_flight queued)), 'delivered=15 in_flight=0 queued=0',
 	'SIGTERM: the last status says so');
 
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 answer($receiver, '* never');
 foreach my $signal ([ TERM => 15 ], [ INT => 2 ])
 {
@@ -85,7 +85,7 @@ foreach my $signal ([ TERM => 15 ], [ INT => 2 ])
 	kill $signal->[0], $relay->{pid};
 	is(wait_relay($relay), 128 + $signal->[1], "SIG$signal->[0] again: it ends at once");
 	arrived();
-	$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 }
 
 # ---- the lease ----
@@ -103,7 +103,7 @@ answer($receiver, '* hold');
 place($node, 6);
 ok($node->poll_query_until('postgres', q(SELECT count(*) > 1 AND
 	max(locked_until) < clock_timestamp() + interval '6 s'
-	FROM commerce.outbox WHERE status = 'running')), 'short leases: a request takes long');
+	FROM commerce.deliveries WHERE status = 'running')), 'short leases: a request takes long');
 answer($receiver, '* 200');
 ok(wait_logged($relay, qr/event=lease/), 'short leases: some are too short');
 my $other = start_relay($node, $receiver, @short, concurrency => 2);
@@ -112,12 +112,12 @@ is(twice(arrived()), '', 'short leases: none came twice');
 is(stop_relay($_), 0, 'short leases: a relay ends as it should') foreach $relay, $other;
 
 # Somebody else has claimed it meanwhile: the ack counts no more.
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 answer($receiver, '* hold');
 $relay = start_relay($node, $receiver);
 place($node);
 ok(wait_until(sub { requests($receiver) > $seen }), 'a request is on its way');
-$node->safe_psql('postgres', 'UPDATE commerce.outbox SET attempt = attempt + 1');
+$node->safe_psql('postgres', 'UPDATE commerce.stored_deliveries SET attempt = attempt + 1');
 answer($receiver, '* 200');
 ok(wait_logged($relay, qr/event=lease_lost/), 'an event of somebody else: the log says so');
 is(events($node, 'status'), 'running', 'and it stays theirs');
@@ -127,14 +127,14 @@ arrived();
 
 # A relay that sleeps through the end of its lease. Another one delivers; the
 # first one's answer counts no more.
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 place($node);
 answer($receiver, '* hold 200');
 $relay = start_relay($node, $receiver, @short);
 ok(wait_until(sub { requests($receiver) > $seen }), 'a request is on its way');
 kill 'STOP', $relay->{pid};
 $node->poll_query_until('postgres',
-	'SELECT clock_timestamp() > locked_until FROM commerce.outbox');
+	'SELECT clock_timestamp() > locked_until FROM commerce.deliveries');
 my ($code) = run_relay($node, $receiver, once => 1);
 is($code, 0, 'another relay delivers');
 answer($receiver, '* 200');

@@ -26,7 +26,7 @@ sub set_trap
 			END IF;
 			RETURN new;
 		END\$\$;
-		CREATE OR REPLACE TRIGGER trap BEFORE UPDATE ON commerce.outbox
+		CREATE OR REPLACE TRIGGER trap BEFORE UPDATE ON commerce.stored_deliveries
 		FOR EACH ROW EXECUTE FUNCTION public.trap()));
 	return;
 }
@@ -36,15 +36,15 @@ sub place_together
 {
 	my ($count) = @_;
 
-	$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 	place($node, $count);
-	return $node->safe_psql('postgres', 'SELECT min(order_id) FROM commerce.outbox');
+	return $node->safe_psql('postgres', 'SELECT min(order_id) FROM commerce.events');
 }
 
 sub statuses
 {
 	return $node->safe_psql('postgres',
-		"SELECT string_agg(status::text, ' ' ORDER BY event_id) FROM commerce.outbox");
+		"SELECT string_agg(status::text, ' ' ORDER BY event_id) FROM commerce.deliveries");
 }
 
 # ---- other people's operators ----
@@ -120,7 +120,7 @@ foreach my $state ('P0001', '22012')
 }
 
 # Nothing can be recorded: in time, the relay ends and says so.
-$node->safe_psql('postgres', 'DROP TRIGGER trap ON commerce.outbox');
+$node->safe_psql('postgres', 'DROP TRIGGER trap ON commerce.stored_deliveries');
 place_together(3);
 answer($receiver, '* hold');
 my $before = requests($receiver);
@@ -139,7 +139,7 @@ $node->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION commerce.ack_events TO r
 sub lock_outbox
 {
 	start_program('/dev/null', '/dev/null', 'psql', '-X', '-d', $node->connstr('postgres'),
-		'-c', 'BEGIN; LOCK TABLE commerce.outbox; SELECT pg_sleep(600)');
+		'-c', 'BEGIN; LOCK TABLE commerce.stored_deliveries; SELECT pg_sleep(600)');
 	ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_stat_activity
 		WHERE wait_event = 'PgSleep')), 'somebody locks the outbox');
 	return;
@@ -152,7 +152,7 @@ sub unlock_outbox
 	return;
 }
 
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 $relay = start_relay($node, $receiver);
 ok(wait_logged($relay, qr/event=connected/), 'the relay waits for something to do');
 lock_outbox();

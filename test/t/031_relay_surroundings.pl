@@ -53,7 +53,7 @@ C
 my $library = new_file();
 rename $source, "$source.c" or die $!;
 system_or_bail($ENV{CC} // 'cc', '-shared', '-fPIC', '-o', $library, "$source.c", '-ldl');
-$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 place($node);
 {
 	local $ENV{LD_PRELOAD} = $library;
@@ -99,7 +99,7 @@ foreach my $case ([ qr/ack_events/, '* 200', 'delivered', 'delivered=1 failed=0 
 	my ($statement, $answer, $status, $counted) = @$case;
 	my ($folder, $pid) = start_breaker($statement);
 
-	$node->safe_psql('postgres', 'TRUNCATE commerce.outbox');
+	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
 	answer($receiver, $answer);
 	my $relay = start_relay($node, $receiver,
 		conninfo => "host=$folder port=5432 dbname=postgres user=relay sslmode=disable");

@@ -58,10 +58,16 @@ is(a_day($node, 'old'), $day, 'all calls of a day give what the library of 1.0 g
 is($node->safe_psql('old', qq(
 		SELECT order_id > 0 FROM commerce.place_orders('[{"user_id": 1, "items": $one}]');
 		SELECT max(attempt) FROM commerce.claim_events(100), generate_series(1, 2);
-		UPDATE commerce.outbox SET status = 'dead' WHERE event_id = (SELECT max(event_id) FROM commerce.outbox);
-		SELECT status FROM commerce.retry_event((SELECT max(event_id) FROM commerce.outbox));
-		UPDATE commerce.outbox SET status = 'dead' WHERE event_id = (SELECT max(event_id) FROM commerce.outbox);
-		SELECT status FROM commerce.discard_event((SELECT max(event_id) FROM commerce.outbox));
+		UPDATE commerce.stored_deliveries SET status = 'dead' WHERE event_id = (SELECT max(event_id) FROM commerce.stored_deliveries);
+		SELECT status FROM commerce.retry_event((SELECT max(event_id) FROM commerce.deliveries));
+		UPDATE commerce.stored_deliveries SET status = 'dead' WHERE event_id = (SELECT max(event_id) FROM commerce.stored_deliveries);
+		SELECT status FROM commerce.discard_event((SELECT max(event_id) FROM commerce.deliveries));
+		SELECT subscription FROM commerce.create_subscription('audit', '{order.paid}', '-infinity');
+		SELECT count(*) > 0 FROM commerce.claim_events(subscription => 'audit');
+		SELECT commerce.release_events('{1}', '{1}', NULL, 'audit') >= 0, commerce.retry_events('audit');
+		SELECT pause_reason FROM commerce.pause_subscription('audit', NULL, 'lunch');
+		SELECT pause_reason IS NULL FROM commerce.resume_subscription('audit');
+		SELECT commerce.drop_subscription('audit') > 0, commerce.event_origin() <> 0;
 		SELECT name FROM commerce.set_user_name(1, 'Kim Min-ji');
 		SELECT name FROM commerce.erase_user(1);
 		SELECT commerce.spread_stock(1, 2) > 0, commerce.spread_coupon_quota(policy_id, 2) > 0
@@ -70,7 +76,7 @@ is($node->safe_psql('old', qq(
 		SELECT quantity FROM commerce.update_coupon_policy(777, quantity => 1000);
 		SELECT sqlstate FROM commerce.issue_coupons(777, '{999999}');
 		SELECT count(*) > 50 FROM commerce.member_columns();)),
-	"t\n1\navailable\ndiscarded\nKim Min-ji\n(erased)\nt|t\n10\n1000\nSC001\nt", 'so do those that a day has not');
+	"t\n1\navailable\ndiscarded\naudit\nt\nt|0\nlunch\nt\nt|t\nKim Min-ji\n(erased)\nt|t\n10\n1000\nSC001\nt", 'so do those that a day has not');
 my $uncalled = q(
 	SELECT string_agg(p.proname, ' ') FROM pg_proc p LEFT JOIN pg_stat_user_functions s ON s.funcid = p.oid
 	WHERE pronamespace = 'commerce'::regnamespace
@@ -80,7 +86,7 @@ ok($node->poll_query_until('old', "SELECT ($uncalled) IS NULL"), 'that was every
 
 created_version('1.0');
 passes_regression_tests($node, 'regression tests pass on 1.0', qw(order_place order_batch order_hold order_cancel
-	order_refund order_get coupon_issue coupon_policy outbox_claim idempotency access life_column life_recreate));
+	order_refund order_get coupon_issue coupon_policy event_claim idempotency access life_column life_recreate));
 created_version('fresh');
 
 # ---- what is new ----

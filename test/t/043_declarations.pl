@@ -44,12 +44,12 @@ $node->safe_psql('postgres', q(
 my %value = (
 	'bigint' => '1', 'integer' => '1', 'smallint' => '1', 'text' => q('{}'), 'jsonb' => q('[{"option_id": 1, "quantity": 1}]'),
 	'boolean' => 'true', 'interval' => q('1 day'), 'timestamp with time zone' => 'now()', 'bytea' => q('\x00'),
-	'bigint[]' => q('{1}'), 'integer[]' => q('{1}'), 'public.id' => '1', 'public.pair' => q[ROW(1, 'x')],
+	'bigint[]' => q('{1}'), 'text[]' => q('{order.paid}'), 'integer[]' => q('{1}'), 'public.id' => '1', 'public.pair' => q[ROW(1, 'x')],
 	'commerce.orders' => 'NULL', 'double precision' => '1', 'cstring' => q('x'), 'anyelement' => '1');
 my @results = ('bigint', 'integer', 'text', 'jsonb', 'boolean', 'void', 'record', 'trigger', 'public.pair', 'public.id',
 	'SETOF record', 'SETOF bigint', 'SETOF public.pair', 'SETOF commerce.orders',
 	map { "commerce.$_" } qw(users balances balance_history coupon_policies coupons products product_options orders
-		order_items outbox stock));
+		order_items events subscriptions deliveries stock));
 
 # What the install script declares: symbol, types of arguments, result, types of columns.
 my @declared;

@@ -66,7 +66,7 @@ is(a_day($node, 'updated'), $day, 'the same day in updated');
 is(a_day($node, 'restored'), $day, 'the same day in restored');
 is_sound($node, "$_ is sound", $_) foreach qw(fresh updated restored);
 
-my @tests = qw(order_place order_batch order_hold order_cancel order_refund coupon_issue outbox_claim
+my @tests = qw(order_place order_batch order_hold order_cancel order_refund coupon_issue event_claim
 	idempotency life_column life_recreate);
 foreach my $way (qw(fresh updated))
 {

@@ -53,7 +53,7 @@ sub add_event
 {
 	my ($node, $order_id) = @_;
 	return $node->safe_psql('postgres',
-		"INSERT INTO commerce.outbox (event_type, order_id) VALUES ('order.paid', $order_id)
+		"INSERT INTO commerce.events (event_type, order_id) VALUES ('order.cancelled', $order_id)
 		RETURNING event_id");
 }
 
@@ -61,7 +61,7 @@ sub add_event
 sub events
 {
 	my ($node, $columns) = @_;
-	return $node->safe_psql('postgres', "SELECT $columns FROM commerce.outbox ORDER BY event_id");
+	return $node->safe_psql('postgres', "SELECT $columns FROM commerce.deliveries ORDER BY event_id");
 }
 
 sub conninfo
@@ -205,7 +205,7 @@ sub is_delivered
 
 	wait_until(sub {
 		$left = $node->safe_psql('postgres',
-			"SELECT event_id, status, attempt, last_error FROM commerce.outbox
+			"SELECT event_id, status, attempt, last_error FROM commerce.deliveries
 			WHERE status <> 'delivered' ORDER BY event_id LIMIT 5");
 		$left eq '';
 	});

@@ -60,7 +60,7 @@ my %disagreement = (
 		WHERE key IS NOT NULL AND outcome IN ('ok', 'replay') AND op <> 'adjust'
 		GROUP BY op, user_id, key HAVING count(DISTINCT object_id) <> 1),
 	'every change that the outside must know of has its event, and every event was delivered, once' => q(
-		(SELECT order_id, event_type FROM commerce.outbox e JOIN stress.delivered d USING (event_id, order_id)
+		(SELECT order_id, event_type FROM commerce.deliveries e JOIN stress.delivered d USING (event_id, order_id)
 		 WHERE e.status = 'delivered' EXCEPT ALL
 		 SELECT object_id, CASE op WHEN 'cancel' THEN 'order.cancelled' WHEN 'refund' THEN 'order.refunded'
 								   ELSE 'order.paid' END
@@ -69,7 +69,7 @@ my %disagreement = (
 		(SELECT object_id, CASE op WHEN 'cancel' THEN 'order.cancelled' WHEN 'refund' THEN 'order.refunded'
 								   ELSE 'order.paid' END
 		 FROM stress.done WHERE op IN ('order', 'pay', 'cancel', 'refund') EXCEPT ALL
-		 SELECT order_id, event_type FROM commerce.outbox)));
+		 SELECT order_id, event_type FROM commerce.deliveries)));
 
 # It was no walk in the park: every kind of success, every kind of refusal. Those
 # that no call has met yet.

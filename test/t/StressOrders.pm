@@ -46,7 +46,7 @@ our $after_order = q(
 			IF o.status = 'refunded' THEN
 				done.coupon_id := o.coupon_id;
 			END IF;
-			SELECT (refund ->> 'amount')::bigint INTO done.amount FROM commerce.outbox
+			SELECT (refund ->> 'amount')::bigint INTO done.amount FROM commerce.events
 			WHERE order_id = o.order_id AND event_type = 'order.refunded' AND created_at = now();
 			IF NOT FOUND THEN
 				done.outcome := 'replay';

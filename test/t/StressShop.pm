@@ -181,7 +181,7 @@ my $act = qq(
 				END;
 			ELSIF commerce.ack_events(ARRAY[event.event_id], ARRAY[event.attempt]) = 1 THEN
 				INSERT INTO stress.delivered
-				SELECT event_id, order_id, attempt FROM commerce.outbox o
+				SELECT event_id, order_id, attempt FROM commerce.deliveries o
 				WHERE o.event_id = event.event_id;
 			END IF;
 		END LOOP;
@@ -192,7 +192,7 @@ my $act = qq(
 	BEGIN
 		PERFORM stress.deliver(array_agg(event_id), array_agg(attempt))
 		FROM commerce.claim_events(1000);
-		RETURN (SELECT count(*) FROM commerce.outbox WHERE status <> 'delivered');
+		RETURN (SELECT count(*) FROM commerce.deliveries WHERE status <> 'delivered');
 	END \$\$;
 );
 

@@ -19,7 +19,7 @@ $$;
 SELECT count(*) FROM commerce.claim_events();
 
 -- Given back: available again, later, with its error; the attempt is spent.
-SELECT event_id, status, attempt, max_attempts, locked_until, last_error, delivered_at,
+SELECT event_id, status, attempt, failures, locked_until, last_error, delivered_at,
 	next_attempt_at > now() AS later
 FROM commerce.fail_event(1, 1, 'HTTP 503');
 SELECT count(*) FROM commerce.claim_events();
@@ -35,34 +35,34 @@ FROM (VALUES
 ORDER BY c.nth;
 SELECT * FROM commerce.ack_events('{2}', '{1}');
 SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.fail_event(2, 1, 'too late')$$);
-SELECT event_id, status, last_error FROM commerce.outbox WHERE event_id = 2;
+SELECT event_id, status, last_error FROM commerce.deliveries WHERE event_id = 2;
 
 -- A lease that lapsed and was taken over is lost; one that nobody took over is not.
-UPDATE commerce.outbox SET locked_until = clock_timestamp() WHERE event_id = 3;
+UPDATE commerce.stored_deliveries SET due_at = clock_timestamp() WHERE event_id = 3;
 SELECT event_id, attempt FROM commerce.claim_events();
 SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.fail_event(3, 1, 'too late')$$);
-UPDATE commerce.outbox SET locked_until = clock_timestamp() WHERE event_id = 3;
+UPDATE commerce.stored_deliveries SET due_at = clock_timestamp() WHERE event_id = 3;
 SELECT event_id, status, attempt FROM commerce.fail_event(3, 2, 'slow');
 
--- retry_after, as a receiver asks for it, is kept to exactly.
+-- retry_after, where it is longer than the backoff, is kept to exactly.
 BEGIN;
 SELECT event_id, status, next_attempt_at BETWEEN now() + interval '90 seconds'
 	AND clock_timestamp() + interval '90 seconds' AS in_90_seconds
 FROM commerce.fail_event(4, 1, 'HTTP 429', '90 seconds');
 COMMIT;
--- None at all: due at once.
-SELECT event_id, status FROM commerce.fail_event(5, 1, 'HTTP 429', '0');
-SELECT event_id, attempt FROM commerce.claim_events();
+-- A shorter one does not shorten it.
+SELECT event_id, status, next_attempt_at > now() + interval '4 seconds' AS later
+FROM commerce.fail_event(5, 1, 'HTTP 429', '0');
 
--- Backoff after attempt n: 5 s x 5^(n-1), at most 12 h, give or take a tenth. A
+-- Backoff after failure n: 5 s x 5^(n-1), at most 12 h, give or take a tenth. A
 -- hundred times each, so that a delay out of its range, or always the same, would show.
 CREATE TEMP TABLE delays (attempt integer, delay numeric);
 DO $$
 BEGIN
 	FOR n IN 1..9 LOOP
 		FOR i IN 1..100 LOOP
-			UPDATE commerce.outbox SET status = 'running', attempt = n,
-				locked_until = 'infinity' WHERE event_id = 5;
+			UPDATE commerce.stored_deliveries SET status = 'running', attempt = n,
+				failures = n - 1, due_at = now() + interval '1 day' WHERE event_id = 5;
 			INSERT INTO delays SELECT n, extract(epoch FROM e.next_attempt_at - now())
 			FROM commerce.fail_event(5, n, 'no answer') e;
 		END LOOP;
@@ -76,25 +76,29 @@ SELECT attempt, base, bool_and(delay BETWEEN 0.9 * base AND 1.1 * base + 5) AS w
 FROM delays, LATERAL (SELECT least(5 * 5 ^ (attempt - 1), 43200)) b (base)
 GROUP BY attempt, base ORDER BY attempt;
 
--- After max_attempts: dead, whatever retry_after says.
-UPDATE commerce.outbox SET status = 'running', attempt = 9, locked_until = 'infinity' WHERE event_id = 5;
-SELECT status, attempt, last_error FROM commerce.fail_event(5, 9, 'the ninth', '0');
+-- The tenth failure: dead, whatever retry_after says, however often it was claimed.
+UPDATE commerce.stored_deliveries SET status = 'running', attempt = 19, failures = 8,
+	due_at = now() + interval '1 day' WHERE event_id = 5;
+SELECT status, attempt, failures, last_error FROM commerce.fail_event(5, 19, 'the ninth', '0');
+UPDATE commerce.stored_deliveries SET due_at = now() WHERE event_id = 5;
 SELECT event_id, attempt FROM commerce.claim_events();
-SELECT status, attempt, last_error, locked_until FROM commerce.fail_event(5, 10, 'the tenth', '0');
+SELECT status, attempt, failures, last_error, next_attempt_at, locked_until
+FROM commerce.fail_event(5, 20, 'the tenth', '0');
 SELECT count(*) FROM commerce.claim_events();
-SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.fail_event(5, 10, 'again')$$);
+SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.fail_event(5, 20, 'again')$$);
 
--- A lease that lapses in the last attempt: dead, not claimed an eleventh time.
-UPDATE commerce.outbox SET status = 'running', attempt = 10, locked_until = clock_timestamp()
+-- A lease that lapses is a failure: with the tenth it is dead, not claimed again.
+UPDATE commerce.stored_deliveries SET status = 'running', failures = 9, due_at = clock_timestamp()
 WHERE event_id = 4;
-UPDATE commerce.outbox SET status = 'running', attempt = 9, locked_until = clock_timestamp()
+UPDATE commerce.stored_deliveries SET status = 'running', failures = 8, due_at = clock_timestamp()
 WHERE event_id = 3;
 SELECT event_id, attempt FROM commerce.claim_events();
-SELECT event_id, status, attempt FROM commerce.outbox WHERE event_id >= 3 ORDER BY event_id;
+SELECT event_id, status, attempt, failures, last_error FROM commerce.deliveries WHERE event_id >= 3 ORDER BY event_id;
 
--- The error is kept whole, whatever is in it.
-UPDATE commerce.outbox SET status = 'running', attempt = 1, locked_until = 'infinity' WHERE event_id = 1;
+-- The error is cut, and else kept whole.
+UPDATE commerce.stored_deliveries SET status = 'running', due_at = now() + interval '1 day'
+WHERE event_id = 1;
 SELECT length(last_error) FROM commerce.fail_event(1, 1, repeat('글', 5000));
-UPDATE commerce.outbox SET status = 'running' WHERE event_id = 1;
+UPDATE commerce.stored_deliveries SET status = 'running' WHERE event_id = 1;
 SELECT last_error = '' AS empty FROM commerce.fail_event(1, 1, '');
 SELECT * FROM commerce.verify();

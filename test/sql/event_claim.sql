@@ -17,7 +17,7 @@ BEGIN
 END
 $$;
 SELECT event_id, event_type, order_id, status, attempt, next_attempt_at = created_at AS due_at_once
-FROM commerce.outbox ORDER BY event_id;
+FROM commerce.deliveries ORDER BY event_id;
 
 -- A batch, then the next; what is leased is nobody else's.
 SELECT event_id, event_type, order_id, attempt FROM commerce.claim_events(2);
@@ -25,21 +25,21 @@ SELECT event_id, event_type, order_id, attempt FROM commerce.claim_events(batch_
 SELECT event_id, event_type, order_id, attempt FROM commerce.claim_events();
 SELECT count(*) FROM commerce.claim_events();
 SELECT event_id, status, attempt, locked_until > now() AS leased, delivered_at
-FROM commerce.outbox ORDER BY event_id;
+FROM commerce.deliveries ORDER BY event_id;
 
 -- Acknowledged: delivered, for good.
 SELECT * FROM commerce.ack_events('{1, 2}', '{1, 1}');
 SELECT event_id, status, attempt, locked_until, delivered_at IS NOT NULL AS has_delivered_at
-FROM commerce.outbox WHERE event_id <= 2 ORDER BY event_id;
+FROM commerce.deliveries WHERE event_id <= 2 ORDER BY event_id;
 SELECT * FROM commerce.ack_events('{1, 2}', '{1, 1}');
 
 -- Not counted: another attempt, no such event, nothing at all.
 SELECT * FROM commerce.ack_events('{3, 3, 99}', '{0, 2, 1}');
 SELECT * FROM commerce.ack_events('{}', '{}');
-SELECT event_id, status FROM commerce.outbox WHERE event_id = 3;
+SELECT event_id, status FROM commerce.deliveries WHERE event_id = 3;
 -- Counted once, and only the good ones.
 SELECT * FROM commerce.ack_events('{3, 99, NULL, 3}', '{1, 1, 1, 1}');
-SELECT event_id, status FROM commerce.outbox WHERE event_id = 3;
+SELECT event_id, status FROM commerce.deliveries WHERE event_id = 3;
 
 -- Arrays of any shape.
 BEGIN;
@@ -47,24 +47,24 @@ SELECT * FROM commerce.ack_events('{{4, 5}, {9, 9}}', '[0:3]={1, 1, 1, 1}');
 ROLLBACK;
 
 -- A lapsed lease: claimed again, as the next attempt; the first one is too late.
-UPDATE commerce.outbox SET locked_until = clock_timestamp() WHERE event_id = 4;
+UPDATE commerce.stored_deliveries SET due_at = clock_timestamp() WHERE event_id = 4;
 SELECT event_id, attempt FROM commerce.claim_events();
 SELECT * FROM commerce.ack_events('{4}', '{1}');
 SELECT * FROM commerce.ack_events('{4}', '{2}');
 
 -- Lapsed, but nobody took over: still the current attempt.
-UPDATE commerce.outbox SET locked_until = clock_timestamp() WHERE event_id = 5;
+UPDATE commerce.stored_deliveries SET due_at = clock_timestamp() WHERE event_id = 5;
 SELECT * FROM commerce.ack_events('{5}', '{1}');
-SELECT status, count(*) FROM commerce.outbox GROUP BY status;
+SELECT status, count(*) FROM commerce.deliveries GROUP BY status;
 
 -- The payload: the event, and the order as it is at the claim.
 SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 7}]');
 UPDATE commerce.orders SET cancel_reason = 'changed since' WHERE order_id = 6;
-UPDATE commerce.outbox SET created_at = '2026-03-01 00:30:00.25+09' WHERE event_id = 6;
+UPDATE commerce.events SET created_at = '2026-03-01 00:30:00.25+09' WHERE event_id = 6;
 SET TimeZone = 'Asia/Seoul';
 SET DateStyle = 'German';
-SELECT payload - 'order' AS event, payload -> 'order' = commerce.get_order(6) AS order_now,
-	payload #>> '{order, cancel_reason}' AS cancel_reason
+SELECT payload #- '{data, order}' AS event, payload #> '{data, order}' = commerce.get_order(6) AS order_now,
+	payload #>> '{data, order, cancel_reason}' AS cancel_reason
 FROM commerce.claim_events();
 RESET TimeZone;
 RESET DateStyle;
@@ -76,26 +76,26 @@ SELECT pg_sleep(0.02);
 SELECT event_id FROM commerce.claim_events(1, '1 hour');
 SELECT locked_until >= now() + interval '1 hour 0.02 seconds' AS not_earlier,
 	locked_until <= clock_timestamp() + interval '1 hour' AS not_later
-FROM commerce.outbox WHERE event_id = 7;
+FROM commerce.deliveries WHERE event_id = 7;
 ROLLBACK;
 -- An undone claim leaves the event available; 30 seconds is the default.
-SELECT status, attempt FROM commerce.outbox WHERE event_id = 7;
+SELECT status, attempt FROM commerce.deliveries WHERE event_id = 7;
 BEGIN;
 SELECT event_id, attempt FROM commerce.claim_events();
 SELECT locked_until >= now() + interval '30 seconds' AS not_earlier,
 	locked_until <= clock_timestamp() + interval '30 seconds' AS not_later
-FROM commerce.outbox WHERE event_id = 7;
+FROM commerce.deliveries WHERE event_id = 7;
 COMMIT;
 
 -- Not due yet.
-UPDATE commerce.outbox SET status = 'available', locked_until = NULL,
-	next_attempt_at = clock_timestamp() + interval '1 hour' WHERE event_id = 7;
+UPDATE commerce.stored_deliveries SET status = 'available',
+	due_at = clock_timestamp() + interval '1 hour' WHERE event_id = 7;
 SELECT count(*) FROM commerce.claim_events();
-UPDATE commerce.outbox SET next_attempt_at = clock_timestamp() - interval '1 second' WHERE event_id = 7;
+UPDATE commerce.stored_deliveries SET due_at = clock_timestamp() - interval '1 second' WHERE event_id = 7;
 SELECT event_id, attempt FROM commerce.claim_events();
 
 -- All that are running at once, as a relay does with its batch.
 SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt))
-FROM commerce.outbox WHERE status = 'running';
-SELECT status, count(*) FROM commerce.outbox GROUP BY status;
+FROM commerce.deliveries WHERE status = 'running';
+SELECT status, count(*) FROM commerce.deliveries GROUP BY status;
 SELECT * FROM commerce.verify();

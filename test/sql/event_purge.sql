@@ -1,4 +1,4 @@
--- purge_outbox: delivered and discarded events go when they are old; others never.
+-- purge_events: delivered and discarded events go when they are old; others never.
 
 \getenv test_dir PG_ABS_SRCDIR
 \set helpers :test_dir '/helpers.psql'
@@ -18,37 +18,37 @@ END
 $$;
 SELECT count(*) FROM commerce.claim_events(4);
 SELECT * FROM commerce.ack_events('{1, 2}', '{1, 1}');
-UPDATE commerce.outbox SET status = 'dead' WHERE event_id = 3;
+UPDATE commerce.stored_deliveries SET status = 'dead', due_at = NULL WHERE event_id = 3;
 SELECT event_id, status FROM commerce.discard_event(3);
-UPDATE commerce.outbox SET status = 'dead' WHERE event_id = 4;
-SELECT * FROM commerce.purge_outbox();
+UPDATE commerce.stored_deliveries SET status = 'dead', due_at = NULL WHERE event_id = 4;
+SELECT * FROM commerce.purge_events();
 
 -- The default is 7 days; delivered, discarded, dead and available, all that old.
 UPDATE commerce.orders SET placed_at = now() - interval '9 days', paid_at = now() - interval '9 days';
-UPDATE commerce.outbox SET created_at = now() - interval '9 days',
-	delivered_at = delivered_at - interval '7 days 1 second';
-UPDATE commerce.outbox SET delivered_at = now() - interval '6 days 23 hours' WHERE event_id = 2;
-SELECT * FROM commerce.purge_outbox('10 days');
+UPDATE commerce.events SET created_at = now() - interval '9 days';
+UPDATE commerce.stored_deliveries SET finished_at = finished_at - interval '7 days 1 second';
+UPDATE commerce.stored_deliveries SET finished_at = now() - interval '6 days 23 hours' WHERE event_id = 2;
+SELECT * FROM commerce.purge_events('10 days');
 BEGIN;
-SELECT * FROM commerce.purge_outbox();
-SELECT event_id, status FROM commerce.outbox ORDER BY event_id;
+SELECT * FROM commerce.purge_events();
+SELECT event_id, status FROM commerce.deliveries ORDER BY event_id;
 SELECT * FROM commerce.verify();
 ROLLBACK;
-SELECT count(*) FROM commerce.outbox;
-SELECT * FROM commerce.purge_outbox('0');
-SELECT event_id, status FROM commerce.outbox ORDER BY event_id;
-SELECT * FROM commerce.purge_outbox('0');
+SELECT count(*) FROM commerce.events;
+SELECT * FROM commerce.purge_events('0');
+SELECT event_id, status FROM commerce.deliveries ORDER BY event_id;
+SELECT * FROM commerce.purge_events('0');
 
 -- verify() doesn't miss what was purged, but it does miss a younger one.
 SELECT * FROM commerce.verify();
 SELECT order_id FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
-SELECT * FROM pg_temp.violations('DELETE FROM commerce.outbox WHERE order_id = 6');
+SELECT * FROM pg_temp.violations('DELETE FROM commerce.events WHERE order_id = 6');
 
 -- Running ones stay, however old; a purged order is as good as any.
 SELECT event_id FROM commerce.claim_events();
-UPDATE commerce.outbox SET created_at = now() - interval '9 days';
-SELECT * FROM commerce.purge_outbox('0');
+UPDATE commerce.events SET created_at = now() - interval '9 days';
+SELECT * FROM commerce.purge_events('0');
 SELECT commerce.get_order(1) ->> 'status' AS status;
 SELECT * FROM commerce.ack_events('{5, 6}', '{1, 1}');
-SELECT * FROM commerce.purge_outbox('0');
-SELECT event_id, status FROM commerce.outbox ORDER BY event_id;
+SELECT * FROM commerce.purge_events('0');
+SELECT event_id, status FROM commerce.deliveries ORDER BY event_id;

@@ -5,8 +5,8 @@ LISTEN commerce_outbox;
 \! psql -X -c "SELECT order_id, status, total FROM commerce.place_order(2, '[{\"option_id\": 1, \"quantity\": 1}]')"
 \! sleep 0.2
 
-\echo 'Here, with the next answer, comes the notification: "look at the outbox".\n'
-SELECT event_id, event_type, order_id, status FROM commerce.outbox ORDER BY event_id;
+\echo 'Here, with the next answer, comes the notification: "look at the events".\n'
+SELECT event_id, event_type, order_id, status FROM commerce.deliveries ORDER BY event_id;
 
 \echo '\nEvents are leased, delivered, acknowledged. Should the one who claimed them vanish,'
 \echo 'the lease runs out and somebody else gets them. Of each order the first one comes first:\n'
@@ -17,7 +17,7 @@ SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt)) AS delivered
 \echo '\nThen the next:\n'
 TRUNCATE claimed;
 INSERT INTO claimed SELECT * FROM commerce.claim_events(lease => '30 seconds');
-SELECT event_id, event_type, order_id, payload->'order'->>'cancel_reason' AS cancel_reason
+SELECT event_id, event_type, order_id, payload->'data'->'order'->>'cancel_reason' AS cancel_reason
 FROM claimed ORDER BY event_id;
 
 \echo '\nWhat the outside receives of the refund: the order as it is now, and what was refunded.\n'
@@ -29,4 +29,4 @@ SELECT jsonb_pretty(payload) FROM claimed WHERE event_type = 'order.refunded';
 
 \echo '\nAll delivered:\n'
 SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt)) AS delivered FROM claimed;
-SELECT event_id, event_type, order_id, status, attempt FROM commerce.outbox ORDER BY event_id;
+SELECT event_id, event_type, order_id, status, attempt FROM commerce.deliveries ORDER BY event_id;

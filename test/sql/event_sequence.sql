@@ -17,7 +17,7 @@ BEGIN
 END
 $$;
 -- Order 1 was cancelled, order 2 too. Their first events are 1 and 2.
-INSERT INTO commerce.outbox (event_id, event_type, order_id)
+INSERT INTO commerce.events (event_id, event_type, order_id)
 VALUES (6, 'order.cancelled', 1), (7, 'order.cancelled', 2);
 
 -- Only the oldest of each order, though all are due and the batch has room.
@@ -33,19 +33,19 @@ SELECT event_id, status FROM commerce.fail_event(2, 1, 'no answer', '1 hour');
 SELECT count(*) FROM commerce.claim_events();
 
 -- Its lease lapsed: the same event again, not the next.
-UPDATE commerce.outbox SET status = 'running', locked_until = clock_timestamp() WHERE event_id = 2;
+UPDATE commerce.stored_deliveries SET status = 'running', due_at = clock_timestamp() WHERE event_id = 2;
 SELECT event_id, event_type, attempt FROM commerce.claim_events();
 
 -- Dead: it holds back its successors until somebody decides.
-UPDATE commerce.outbox SET attempt = 10 WHERE event_id = 2;
-SELECT event_id, status FROM commerce.fail_event(2, 10, 'no answer');
+UPDATE commerce.stored_deliveries SET failures = 9 WHERE event_id = 2;
+SELECT event_id, status FROM commerce.fail_event(2, 2, 'no answer');
 SELECT count(*) FROM commerce.claim_events();
 
 -- Retried: the dead one first.
 BEGIN;
 SELECT event_id, status FROM commerce.retry_event(2);
 SELECT event_id, event_type, attempt FROM commerce.claim_events();
-SELECT * FROM commerce.ack_events('{2}', '{11}');
+SELECT * FROM commerce.ack_events('{2}', '{3}');
 SELECT event_id, event_type, attempt FROM commerce.claim_events();
 ROLLBACK;
 
@@ -55,13 +55,15 @@ SELECT event_id, event_type, attempt FROM commerce.claim_events();
 
 -- It dies by its lease in this very claim: its successor goes with none of it.
 SELECT * FROM commerce.ack_events('{6, 7}', '{1, 1}');
-INSERT INTO commerce.outbox (event_id, event_type, order_id, status, attempt, locked_until)
-VALUES (8, 'order.refunded', 3, 'running', 10, clock_timestamp()), (9, 'order.refunded', 3, 'available', 0, NULL);
+INSERT INTO commerce.events (event_id, event_type, order_id)
+VALUES (8, 'order.refunded', 3), (9, 'order.refunded', 3);
 SELECT event_id, event_type FROM commerce.claim_events();
-SELECT event_id, status FROM commerce.outbox WHERE event_id > 7 ORDER BY event_id;
+UPDATE commerce.stored_deliveries SET failures = 9, due_at = clock_timestamp() WHERE event_id = 8;
+SELECT event_id, event_type FROM commerce.claim_events();
+SELECT event_id, status FROM commerce.deliveries WHERE event_id > 7 ORDER BY event_id;
 
 -- A small batch takes the oldest that can go, and is not used up by those that can't.
-INSERT INTO commerce.outbox (event_id, event_type, order_id)
+INSERT INTO commerce.events (event_id, event_type, order_id)
 VALUES (10, 'order.refunded', 3), (11, 'order.refunded', 4), (12, 'order.refunded', 4), (13, 'order.refunded', 5);
 SELECT event_id, order_id FROM commerce.claim_events(2);
 SELECT event_id, order_id FROM commerce.claim_events(2);
