@@ -84,20 +84,23 @@ sql_int64(SqlRun *run, SqlStatement *statement, Datum *arguments)
 	return DatumGetInt64(value);
 }
 
-Datum
-sql_row(const char *function, SqlStatement *statement, Datum *arguments)
+bool
+sql_row(const char *function, SqlStatement *statement, Datum *arguments,
+		Datum *row)
 {
 	SqlRun		run;
 	bool		isnull;
-	Datum		value;
+	bool		found;
 
 	sql_begin_write(&run, function);
 	sql_run(&run, statement, arguments);
-	if (SPI_processed != 1)
-		elog(ERROR, "%s found no row to return", function);
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						  &isnull);
-	value = SPI_datumTransfer(value, false, -1);
+	found = SPI_processed > 0;
+	if (found)
+	{
+		*row = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+							 &isnull);
+		*row = SPI_datumTransfer(*row, false, -1);
+	}
 	sql_end(&run);
-	return value;
+	return found;
 }

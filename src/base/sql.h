@@ -43,10 +43,10 @@ extern int64 sql_int64(SqlRun *run, SqlStatement *statement,
 					   Datum *arguments);
 
 /*
- * Run it, by itself, for the composite value in its only row; in the caller's
- * memory.
+ * Run it, by itself, for the composite value in its first row; in the caller's
+ * memory. False: there is no row.
  */
-extern Datum sql_row(const char *function, SqlStatement *statement,
-					 Datum *arguments);
+extern bool sql_row(const char *function, SqlStatement *statement,
+					Datum *arguments, Datum *row);
 
 #endif							/* COMMERCE_SQL_H */

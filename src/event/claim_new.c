@@ -25,9 +25,6 @@
 /* Write the cursor down when it has moved by so much. */
 #define WORTH_WRITING	100
 
-/* Most events that the cursor may leave behind as doubtful. */
-#define MAX_DOUBTFUL	20000
-
 /* Most that a walk puts off. */
 #define MAX_PUT_OFF		1000
 
@@ -39,6 +36,8 @@ typedef struct Walk
 	Cursor		to;				/* as it becomes */
 	XactSet		visible;		/* whose events the snapshot has */
 	int64		own_xact_id;	/* 0: none */
+	int			doubtful_room;
+	bool		has_passed_all; /* that the snapshot has */
 	int64		moved;			/* events passed, doubts ended */
 	List	   *put_off;		/* rows of events, for the end */
 } Walk;
@@ -54,8 +53,7 @@ static bool
 has_room(const Walk *walk)
 {
 	return walk->claim->room > 0 &&
-		list_length(walk->put_off) < MAX_PUT_OFF &&
-		walk->to.doubtful_count < MAX_DOUBTFUL;
+		list_length(walk->put_off) < MAX_PUT_OFF;
 }
 
 static void
@@ -63,8 +61,14 @@ add_doubtful(Walk *walk, Row *event)
 {
 	EventKey   *key;
 
-	if (walk->to.doubtful == NULL)
-		walk->to.doubtful = palloc(MAX_DOUBTFUL * sizeof(EventKey));
+	if (walk->to.doubtful_count == walk->doubtful_room)
+	{
+		walk->doubtful_room = Max(2 * walk->doubtful_room, 64);
+		walk->to.doubtful = walk->to.doubtful == NULL ?
+			palloc(walk->doubtful_room * sizeof(EventKey)) :
+			repalloc(walk->to.doubtful,
+					 walk->doubtful_room * sizeof(EventKey));
+	}
 	key = &walk->to.doubtful[walk->to.doubtful_count++];
 	key->xact_id = row_int64(event, EVENTS_XACT_ID);
 	key->event_id = row_int64(event, EVENTS_EVENT_ID);
@@ -280,18 +284,17 @@ pass_new(Walk *walk)
 		Int64GetDatum(walk->visible.origin), Int64GetDatum(next)
 	};
 	Datum		end = Int64GetDatum(PG_INT64_MAX);
-	bool		has_passed_all;
 
 	row_seek_range(walk->events, 2, key, Int64GetDatum(last.event_id + 1),
 				   end);
-	has_passed_all = pass_found(walk, &last);
-	if (has_passed_all && next < PG_INT64_MAX)
+	walk->has_passed_all = pass_found(walk, &last);
+	if (walk->has_passed_all && next < PG_INT64_MAX)
 	{
 		row_seek_range(walk->events, 1, key, Int64GetDatum(next + 1), end);
-		has_passed_all = pass_found(walk, &last);
+		walk->has_passed_all = pass_found(walk, &last);
 	}
 
-	if (has_passed_all)
+	if (walk->has_passed_all)
 		move_cursor(walk, walk->visible.next, 0);
 	else if (last.xact_id == walk->own_xact_id)
 		move_cursor(walk, last.xact_id, 0); /* it may write more */
@@ -300,6 +303,16 @@ pass_new(Walk *walk)
 }
 
 /* ---- what was put off ---- */
+
+/*
+ * Has the walk passed all that may come before a later event of an order? What
+ * does was committed before that one was written, so the snapshot has it.
+ */
+static bool
+has_passed(const Walk *walk, int64 xact_id)
+{
+	return walk->has_passed_all || xact_id <= walk->to.passed.next;
+}
 
 static void
 claim_put_off(Walk *walk)
@@ -311,7 +324,7 @@ claim_put_off(Walk *walk)
 	{
 		Row		   *event = lfirst(cell);
 
-		if (row_int64(event, EVENTS_FOLLOWS_XACT_ID) > walk->to.passed.next)
+		if (!has_passed(walk, row_int64(event, EVENTS_FOLLOWS_XACT_ID)))
 			store_available(claim, event, true);
 		else if (claim->room == 0 || event_is_blocked(claim, event))
 			store_available(claim, event, false);
@@ -334,7 +347,7 @@ has_passed_earlier(const Walk *walk, Row *delivery)
 		last = Max(last, row_int64(delivery,
 								   STORED_DELIVERIES_FOLLOWS_XACT_ID));
 	return row_int64(delivery, STORED_DELIVERIES_ORIGIN) ==
-		walk->visible.origin && last <= walk->to.passed.next;
+		walk->visible.origin && has_passed(walk, last);
 }
 
 /* Of what was stored without being claimed. */
@@ -359,13 +372,12 @@ claim_later(Walk *walk)
 
 /* ---- the walk ---- */
 
-/* Through the events of one origin. True: there was no room for all. */
+/* Through the events of one origin. False: there was no room for all. */
 static bool
 walk_once(Walk *walk, XactSet visible)
 {
 	Claim	   *claim = walk->claim;
 	Cursor		from;
-	bool		has_stopped;
 
 	cursor_read(claim->work, claim->subscription->number, visible.origin,
 				&from);
@@ -373,10 +385,11 @@ walk_once(Walk *walk, XactSet visible)
 	walk->to = (Cursor)
 	{
 		.passed.origin = visible.origin,
-			.number = from.number
+			.row = from.row
 	};
 	walk->visible = visible;
 	walk->put_off = NIL;
+	walk->doubtful_room = 0;
 	walk->events = row_seek_begin(claim->work, TABLE_EVENTS, &events_by_key,
 								  false);
 
@@ -386,10 +399,10 @@ walk_once(Walk *walk, XactSet visible)
 	claim_put_off(walk);
 	claim_later(walk);
 	row_seek_end(walk->events);
-	has_stopped = walk->to.passed.next < visible.next;
-	if (walk->moved >= WORTH_WRITING || (has_stopped && claim->count == 0))
+	if (walk->moved >= WORTH_WRITING ||
+		(!walk->has_passed_all && claim->count == 0))
 		cursor_write(claim->work, claim->subscription->number, &walk->to);
-	return has_stopped;
+	return walk->has_passed_all;
 }
 
 /*
@@ -404,7 +417,7 @@ walk_origin(Claim *claim, XactSet visible)
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		walk.own_xact_id =
 			(int64) U64FromFullTransactionId(GetTopFullTransactionId());
-	while (claim->room > 0 && walk_once(&walk, visible) &&
+	while (claim->room > 0 && !walk_once(&walk, visible) &&
 		   claim->count == 0 && walk.put_off != NIL)
 	{
 		row_insert_queued(claim->work);

@@ -149,33 +149,12 @@ cursor_read(Work *work, int32 subscription_no, int64 origin, Cursor *cursor)
 	cursor->passed.origin = origin;
 	if (row == NULL)
 		return;
-	cursor->number = row_int64(row, CURSORS_CURSOR_NO);
+	cursor->row = row;
 	cursor->passed.next = row_int64(row, CURSORS_NEXT_XACT_ID);
 	cursor->passed.except = cursor_numbers(row, CURSORS_IN_PROGRESS,
 										   &cursor->passed.except_count);
 	cursor->last_event_id = row_int64(row, CURSORS_LAST_EVENT_ID);
 	read_doubtful(row, cursor);
-}
-
-/* Delete those before this one that nobody else is deleting. */
-static void
-delete_older(Work *work, int32 subscription_no, const Cursor *cursor)
-{
-	Datum		prefix[] = {Int32GetDatum(subscription_no),
-	Int64GetDatum(cursor->passed.origin)};
-	RowScan    *scan = row_scan_begin(work, TABLE_CURSORS, lengthof(prefix),
-									  prefix);
-	Row		   *row;
-
-	while ((row = row_scan_next(scan)) != NULL)
-	{
-		bool		is_busy;
-
-		if (row_int64(row, CURSORS_CURSOR_NO) <= cursor->number &&
-			row_lock_unchanged(row, false, &is_busy))
-			row_delete(row);
-	}
-	row_scan_end(scan);
 }
 
 void
@@ -184,15 +163,17 @@ cursor_write(Work *work, int32 subscription_no, const Cursor *cursor)
 	int64	   *xact_ids = palloc(cursor->doubtful_count * sizeof(int64));
 	int64	   *event_ids = palloc(cursor->doubtful_count * sizeof(int64));
 	Row		   *row;
+	bool		is_busy;
 
 	for (int i = 0; i < cursor->doubtful_count; i++)
 	{
 		xact_ids[i] = cursor->doubtful[i].xact_id;
 		event_ids[i] = cursor->doubtful[i].event_id;
 	}
-	row_will_write(work, TABLE_CURSORS);
-	if (cursor->number != 0)
-		delete_older(work, subscription_no, cursor);
+	/* That one alone: beside an old snapshot those before it are many. */
+	if (cursor->row != NULL &&
+		row_lock_unchanged(cursor->row, false, &is_busy))
+		row_delete(cursor->row);
 
 	row = row_new(work, TABLE_CURSORS);
 	row_set_int32(row, CURSORS_SUBSCRIPTION_NO, subscription_no);

@@ -35,7 +35,7 @@ typedef struct Cursor
 	int64		last_event_id;
 	int			doubtful_count;
 	EventKey   *doubtful;
-	int64		number;			/* of its row; 0: there is none yet */
+	Row		   *row;			/* as it was read; NULL: none yet */
 } Cursor;
 
 /* Is the transaction of that origin one of them? */
@@ -58,8 +58,9 @@ extern void cursor_read(Work *work, int32 subscription_no, int64 origin,
 						Cursor *cursor);
 
 /*
- * Write one down. Nobody waits for whoever does: a cursor is a new row, and
- * remains true whatever others write. Older ones go, unless somebody is at it.
+ * Write one down in the place of cursor->row. Nobody waits for whoever does: a
+ * cursor is a new row, and remains true whatever others write. What two leave
+ * that do so at once is purged with the events.
  */
 extern void cursor_write(Work *work, int32 subscription_no,
 						 const Cursor *cursor);

@@ -113,6 +113,24 @@ lock_or_store(Work *work, const char *function,
 	}
 }
 
+/* Decide on the event of the arguments; the result is its delivery then. */
+static Datum
+decide(FunctionCallInfo fcinfo, const char *function,
+	   Refusal *(*decision) (Work *, const Subscription *, int64))
+{
+	int64		event_id = PG_GETARG_INT64(0);
+	char	   *name = subscription_argument(fcinfo, 1);
+	Subscription subscription;
+	Work		work;
+
+	row_begin_write(&work, function);
+	refusal_check(subscription_find(&work, name, &subscription));
+	refusal_check(decision(&work, &subscription, event_id));
+	notify_at_commit();
+	row_end(&work);
+	return delivery_datum(function, name, event_id);
+}
+
 /* ---- retry ---- */
 
 static Refusal *
@@ -144,21 +162,8 @@ PG_FUNCTION_INFO_V1(commerce_retry_event);
 Datum
 commerce_retry_event(PG_FUNCTION_ARGS)
 {
-	int64		event_id;
-	char	   *name;
-	Subscription subscription;
-	Work		work;
-
 	entry_check(fcinfo, &retry_event_entry);
-	event_id = PG_GETARG_INT64(0);
-	name = subscription_argument(fcinfo, 1);
-
-	row_begin_write(&work, "retry_event()");
-	refusal_check(subscription_find(&work, name, &subscription));
-	refusal_check(retry(&work, &subscription, event_id));
-	notify_at_commit();
-	row_end(&work);
-	return delivery_datum("retry_event()", name, event_id);
+	return decide(fcinfo, "retry_event()", retry);
 }
 
 static Entry retry_events_entry = {
@@ -243,19 +248,6 @@ PG_FUNCTION_INFO_V1(commerce_discard_event);
 Datum
 commerce_discard_event(PG_FUNCTION_ARGS)
 {
-	int64		event_id;
-	char	   *name;
-	Subscription subscription;
-	Work		work;
-
 	entry_check(fcinfo, &discard_event_entry);
-	event_id = PG_GETARG_INT64(0);
-	name = subscription_argument(fcinfo, 1);
-
-	row_begin_write(&work, "discard_event()");
-	refusal_check(subscription_find(&work, name, &subscription));
-	refusal_check(discard(&work, &subscription, event_id));
-	notify_at_commit();
-	row_end(&work);
-	return delivery_datum("discard_event()", name, event_id);
+	return decide(fcinfo, "discard_event()", discard);
 }

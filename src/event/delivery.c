@@ -247,6 +247,9 @@ delivery_datum(const char *function, const char *subscription, int64 event_id)
 	};
 	Datum		arguments[] = {CStringGetTextDatum(subscription),
 	Int64GetDatum(event_id)};
+	Datum		row;
 
-	return sql_row(function, &read, arguments);
+	if (!sql_row(function, &read, arguments, &row))
+		refusal_raise(refuse_event_not_found(event_id));
+	return row;
 }

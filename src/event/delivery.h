@@ -75,7 +75,10 @@ extern Row *delivery_lock(Work *work, const Subscription *subscription,
 /* A refusal of what its state does not allow. */
 extern Refusal *delivery_state_conflict(Row *delivery);
 
-/* A stored one as a row of view deliveries. */
+/*
+ * A stored one as a row of view deliveries. Raises SC007 if somebody has dropped
+ * the subscription, or deleted the event by hand.
+ */
 extern Datum delivery_datum(const char *function, const char *subscription,
 							int64 event_id);
 

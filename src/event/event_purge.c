@@ -34,8 +34,8 @@ event_purge_keep_out(void)
 	lock_events(ShareLock);
 }
 
-/* What dropped subscriptions left. */
-static SqlStatement purge_dropped = {
+/* What dropped subscriptions left, and cursors that others are ahead of. */
+static SqlStatement purge_left_over = {
 	.text = "WITH deliveries AS ("
 	"	DELETE FROM commerce.stored_deliveries d"
 	"	WHERE NOT EXISTS (SELECT FROM commerce.live_subscriptions s"
@@ -43,7 +43,10 @@ static SqlStatement purge_dropped = {
 	" cursors AS ("
 	"	DELETE FROM commerce.cursors c"
 	"	WHERE NOT EXISTS (SELECT FROM commerce.live_subscriptions s"
-	"		WHERE s.subscription_no = c.subscription_no) RETURNING 1)"
+	"		WHERE s.subscription_no = c.subscription_no)"
+	"	OR EXISTS (SELECT FROM commerce.cursors o"
+	"		WHERE o.subscription_no = c.subscription_no"
+	"		AND o.origin = c.origin AND o.cursor_no > c.cursor_no) RETURNING 1)"
 	" SELECT (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM cursors)"
 };
 
@@ -109,7 +112,7 @@ commerce_purge_events(PG_FUNCTION_ARGS)
 
 	sql_begin_write(&run, "purge_events()");
 	lock_events(ExclusiveLock);
-	(void) sql_int64(&run, &purge_dropped, NULL);
+	(void) sql_int64(&run, &purge_left_over, NULL);
 	count = sql_int64(&run, &purge_finished, arguments);
 	sql_end(&run);
 	PG_RETURN_INT64(count);

@@ -203,6 +203,9 @@ subscription_datum(const char *function, const char *name)
 		.argument_count = 1, .argument_types = {TEXTOID}
 	};
 	Datum		arguments[] = {CStringGetTextDatum(name)};
+	Datum		row;
 
-	return sql_row(function, &read, arguments);
+	if (!sql_row(function, &read, arguments, &row))
+		refusal_raise(refuse_subscription_not_found(name));
+	return row;
 }

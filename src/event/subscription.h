@@ -52,7 +52,10 @@ extern bool subscription_wants(const Subscription *subscription, Row *event);
 extern void subscription_begin_storing(const Subscription *subscription);
 extern void subscription_end_storing(const Subscription *subscription);
 
-/* A row as subscription functions return it. */
+/*
+ * A row of view subscriptions, as functions return it. Raises SC008 if somebody
+ * has dropped it just now.
+ */
 extern Datum subscription_datum(const char *function, const char *name);
 
 #endif							/* COMMERCE_SUBSCRIPTION_H */

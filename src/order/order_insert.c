@@ -7,7 +7,6 @@
 #include "event/event.h"
 #include "order/order_insert.h"
 
-
 static Row *
 insert_order(Work *work, int64 order_id, const OrderRequest *request,
 			 const Pricing *pricing)

@@ -101,4 +101,10 @@ WHERE event_id = 1;
 SELECT length(last_error) FROM commerce.fail_event(1, 1, repeat('글', 5000));
 UPDATE commerce.stored_deliveries SET status = 'running' WHERE event_id = 1;
 SELECT last_error = '' AS empty FROM commerce.fail_event(1, 1, '');
+-- An event that somebody deleted by hand is not found.
+BEGIN;
+UPDATE commerce.stored_deliveries SET status = 'running', due_at = now() + interval '1 day' WHERE event_id = 1;
+DELETE FROM commerce.events WHERE event_id = 1;
+SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.fail_event(1, 1, 'gone')$$);
+ROLLBACK;
 SELECT * FROM commerce.verify();
