@@ -76,8 +76,8 @@ extern Row *delivery_lock(Work *work, const Subscription *subscription,
 extern Refusal *delivery_state_conflict(Row *delivery);
 
 /*
- * A stored one as a row of view deliveries. Raises SC007 if somebody has dropped
- * the subscription, or deleted the event by hand.
+ * A stored one as a row of view deliveries. Raises SC007 if somebody has just
+ * dropped the subscription, or deleted the event by hand.
  */
 extern Datum delivery_datum(const char *function, const char *subscription,
 							int64 event_id);

@@ -63,6 +63,25 @@ is($node->safe_psql('postgres', 'SELECT count(*), commerce.get_balance(1) FROM c
 	'1|100', 'rolled back, it never was');
 is(sqlstates($node, "SELECT commerce.place_order(1, '$one', NULL, 'b');"), '',
 	'and its key is free');
+
+# A claim that is prepared holds up what it claimed, through a restart, and nothing
+# else: no other claimer, no other subscription.
+foreach my $end ('COMMIT', 'ROLLBACK')
+{
+	my $claim = 'SELECT order_id FROM commerce.claim_events()';
+
+	$node->safe_psql('postgres', "SELECT commerce.charge_balance(1, 1000); $claim");
+	my $held = $node->safe_psql('postgres', "SELECT order_id FROM commerce.place_order(1, '$one')");
+	$node->safe_psql('postgres', "SELECT commerce.create_subscription('other')") if $end eq 'COMMIT';
+	$node->safe_psql('postgres', "BEGIN; $claim; PREPARE TRANSACTION 'claim'");
+	$node->restart;
+	my $other = $node->safe_psql('postgres', "SELECT order_id FROM commerce.place_order(1, '$one')");
+	is($node->safe_psql('postgres', $claim), $other, 'a prepared claim keeps nobody from claiming the rest');
+	is($node->safe_psql('postgres', "SELECT order_id FROM commerce.claim_events(subscription => 'other')
+			WHERE order_id = $other"), $other, 'nor another subscription');
+	$node->safe_psql('postgres', "$end PREPARED 'claim'");
+	is($node->safe_psql('postgres', $claim), $end eq 'COMMIT' ? '' : $held, "$end: it is as it says");
+}
 is_sound($node, 'no invariant is violated');
 log_is_clean($node, 'no crash, no internal error');
 
