@@ -129,12 +129,12 @@ claim_in_turn(Claim *claim)
 static Refusal *
 claim(Claim *claim, const char *name)
 {
-	Subscription subscription;
-	Refusal    *refusal = subscription_find(claim->work, name, &subscription);
+	Refusal    *refusal;
 
-	if (refusal || subscription_is_paused(&subscription))
+	claim->subscription = palloc(sizeof(Subscription));
+	refusal = subscription_find(claim->work, name, claim->subscription);
+	if (refusal || subscription_is_paused(claim->subscription))
 		return refusal;
-	claim->subscription = &subscription;
 	claim_in_turn(claim);
 	return NULL;
 }

@@ -32,7 +32,7 @@ typedef struct Walk
 {
 	Claim	   *claim;
 	RowSeek    *events;
-	Cursor	   *from;			/* as it was read */
+	Cursor		from;			/* as it was read */
 	Cursor		to;				/* as it becomes */
 	XactSet		visible;		/* whose events the snapshot has */
 	int64		own_xact_id;	/* 0: none */
@@ -118,6 +118,14 @@ is_first_of_order(Row *event)
 }
 
 static void
+put_off(Walk *walk, Row *event)
+{
+	delivery_hold_order(&walk->claim->look, row_int64(event, EVENTS_ORDER_ID),
+						row_int64(event, EVENTS_EVENT_ID));
+	walk->put_off = lappend(walk->put_off, row_seek_keep(walk->events));
+}
+
+static void
 claim_event(Walk *walk, Row *event)
 {
 	Claim	   *claim = walk->claim;
@@ -128,7 +136,7 @@ claim_event(Walk *walk, Row *event)
 	if (is_first_of_order(event))
 		store_claimed(claim, event);
 	else if (!row_is_null(event, EVENTS_FOLLOWS_XACT_ID))
-		walk->put_off = lappend(walk->put_off, row_seek_keep(walk->events));
+		put_off(walk, event);
 	else if (event_is_blocked(claim, event))
 		store_available(claim, event, false);
 	else
@@ -160,9 +168,9 @@ pass_event(Walk *walk, Row *event)
 static void
 pass_doubtful(Walk *walk)
 {
-	for (int i = 0; i < walk->from->doubtful_count; i++)
+	for (int i = 0; i < walk->from.doubtful_count; i++)
 	{
-		EventKey   *key = &walk->from->doubtful[i];
+		EventKey   *key = &walk->from.doubtful[i];
 		Datum		values[] = {
 			Int64GetDatum(walk->visible.origin),
 			Int64GetDatum(key->xact_id), Int64GetDatum(key->event_id)
@@ -176,7 +184,7 @@ pass_doubtful(Walk *walk)
 		else if (event != NULL)
 			add_doubtful(walk, event);
 	}
-	walk->moved = walk->from->doubtful_count - walk->to.doubtful_count;
+	walk->moved = walk->from.doubtful_count - walk->to.doubtful_count;
 }
 
 /* Pass the events of one transaction. False: there was no room for all. */
@@ -209,7 +217,7 @@ add_exception(Walk *walk, int64 xact_id)
 static void
 pass_exceptions(Walk *walk)
 {
-	const XactSet *passed = &walk->from->passed;
+	const XactSet *passed = &walk->from.passed;
 
 	walk->to.passed.except = palloc((passed->except_count +
 									 walk->visible.except_count) *
@@ -239,12 +247,12 @@ pass_exceptions(Walk *walk)
 static void
 move_cursor(Walk *walk, int64 next, int64 last_event_id)
 {
-	int64		from = walk->from->passed.next;
+	int64		from = walk->from.passed.next;
 
 	if (next < from)
 	{
 		next = from;
-		last_event_id = walk->from->last_event_id;
+		last_event_id = walk->from.last_event_id;
 	}
 	walk->to.passed.next = next;
 	walk->to.last_event_id = last_event_id;
@@ -278,8 +286,8 @@ pass_found(Walk *walk, EventKey *last)
 static void
 pass_new(Walk *walk)
 {
-	int64		next = walk->from->passed.next;
-	EventKey	last = {next, walk->from->last_event_id};
+	int64		next = walk->from.passed.next;
+	EventKey	last = {next, walk->from.last_event_id};
 	Datum		key[] = {
 		Int64GetDatum(walk->visible.origin), Int64GetDatum(next)
 	};
@@ -377,15 +385,13 @@ static bool
 walk_once(Walk *walk, XactSet visible)
 {
 	Claim	   *claim = walk->claim;
-	Cursor		from;
 
 	cursor_read(claim->work, claim->subscription->number, visible.origin,
-				&from);
-	walk->from = &from;
+				&walk->from);
 	walk->to = (Cursor)
 	{
 		.passed.origin = visible.origin,
-			.row = from.row
+			.row = walk->from.row
 	};
 	walk->visible = visible;
 	walk->put_off = NIL;
@@ -407,9 +413,10 @@ walk_once(Walk *walk, XactSet visible)
 
 /*
  * Through the events of one origin, until something is claimed. What was stored
- * and what was passed must be seen before a next walk.
+ * and what was passed must be seen before a next walk. False: there was no room
+ * for all.
  */
-static void
+static bool
 walk_origin(Claim *claim, XactSet visible)
 {
 	Walk		walk = {.claim = claim};
@@ -417,12 +424,14 @@ walk_origin(Claim *claim, XactSet visible)
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		walk.own_xact_id =
 			(int64) U64FromFullTransactionId(GetTopFullTransactionId());
-	while (claim->room > 0 && !walk_once(&walk, visible) &&
-		   claim->count == 0 && walk.put_off != NIL)
+	while (!walk_once(&walk, visible))
 	{
+		if (claim->count > 0 || walk.put_off == NIL)
+			return false;
 		row_insert_queued(claim->work);
 		row_refresh(claim->work);
 	}
+	return claim->room > 0;
 }
 
 /* The first origin there is between two, both included; false: none. */
@@ -442,28 +451,31 @@ find_origin(Claim *claim, int64 from, int64 until, int64 *origin)
 }
 
 /* What a dump, an upgrade or a publisher brought: nothing new comes to it. */
-static void
+static bool
 walk_others(Claim *claim, int64 from, int64 until)
 {
 	int64		origin;
 
 	while (from <= until && find_origin(claim, from, until, &origin))
 	{
-		walk_origin(claim, xacts_of_origin(origin));
+		if (!walk_origin(claim, xacts_of_origin(origin)))
+			return false;
 		if (origin == PG_INT64_MAX)
-			return;
+			return true;
 		from = origin + 1;
 	}
+	return true;
 }
 
+/* An order may have its later events here and those before elsewhere. */
 void
 claim_new(Claim *claim)
 {
 	int64		here = event_origin();
 
-	if (here > PG_INT64_MIN)
-		walk_others(claim, PG_INT64_MIN, here - 1);
-	if (here < PG_INT64_MAX)
-		walk_others(claim, here + 1, PG_INT64_MAX);
-	walk_origin(claim, xacts_of_snapshot(GetActiveSnapshot()));
+	if (here > PG_INT64_MIN && !walk_others(claim, PG_INT64_MIN, here - 1))
+		return;
+	if (here < PG_INT64_MAX && !walk_others(claim, here + 1, PG_INT64_MAX))
+		return;
+	(void) walk_origin(claim, xacts_of_snapshot(GetActiveSnapshot()));
 }

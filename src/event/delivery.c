@@ -42,6 +42,42 @@ static const RowIndex unfinished_by_order = {
 
 /* ---- looking ---- */
 
+typedef struct HeldOrder
+{
+	int64		order_id;
+	int64		event_id;		/* those after it wait */
+} HeldOrder;
+
+void
+delivery_hold_order(DeliveryLook *look, int64 order_id, int64 event_id)
+{
+	HeldOrder  *order;
+	bool		is_known;
+
+	if (look->held == NULL)
+	{
+		HASHCTL		control = {
+			.keysize = sizeof(int64), .entrysize = sizeof(HeldOrder),
+			.hcxt = CurrentMemoryContext
+		};
+
+		look->held = hash_create("held orders", 64, &control,
+								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	order = hash_search(look->held, &order_id, HASH_ENTER, &is_known);
+	if (!is_known || event_id < order->event_id)
+		order->event_id = event_id;
+}
+
+static bool
+is_held(const DeliveryLook *look, int64 order_id, int64 event_id)
+{
+	const HeldOrder *order = look->held == NULL ? NULL :
+		hash_search(look->held, &order_id, HASH_FIND, NULL);
+
+	return order != NULL && order->event_id < event_id;
+}
+
 void
 delivery_look_begin(DeliveryLook *look, Work *work,
 					const Subscription *subscription)
@@ -51,6 +87,7 @@ delivery_look_begin(DeliveryLook *look, Work *work,
 	look->by_event = row_seek_begin(work, TABLE_STORED_DELIVERIES, &by_event,
 									true);
 	look->by_order = NULL;
+	look->held = NULL;
 }
 
 void
@@ -59,6 +96,8 @@ delivery_look_end(DeliveryLook *look)
 	row_seek_end(look->by_event);
 	if (look->by_order)
 		row_seek_end(look->by_order);
+	if (look->held)
+		hash_destroy(look->held);
 }
 
 DeliveryFound
@@ -67,9 +106,10 @@ delivery_find(DeliveryLook *look, int64 event_id)
 	Datum		key[] = {Int64GetDatum(event_id),
 	Int32GetDatum(look->subscription_no)};
 	DeliveryFound found = DELIVERY_NONE;
+	Row		   *delivery;
 
 	row_seek(look->by_event, lengthof(key), key);
-	while (row_seek_next(look->by_event) != NULL)
+	while ((delivery = row_seek_next(look->by_event)) != NULL)
 	{
 		if (!row_seek_is_inserting(look->by_event))
 		{
@@ -79,6 +119,9 @@ delivery_find(DeliveryLook *look, int64 event_id)
 			return DELIVERY_STORED;
 		}
 		found = DELIVERY_DOUBTFUL;
+		delivery_hold_order(look,
+							row_int64(delivery, STORED_DELIVERIES_ORDER_ID),
+							event_id);
 	}
 	return found;
 }
@@ -90,6 +133,8 @@ delivery_is_blocked(DeliveryLook *look, int64 order_id, int64 event_id)
 	Int32GetDatum(look->subscription_no)};
 	Row		   *other;
 
+	if (is_held(look, order_id, event_id))
+		return true;
 	if (look->by_order == NULL)
 		look->by_order = row_seek_begin(look->work, TABLE_STORED_DELIVERIES,
 										&unfinished_by_order, true);

@@ -8,6 +8,7 @@
 #include "base/refusal.h"
 #include "event/subscription.h"
 #include "row/row.h"
+#include "utils/hsearch.h"
 
 /* So many failures, and an event is dead. */
 #define DELIVERY_MAX_FAILURES	10
@@ -27,6 +28,7 @@ typedef struct DeliveryLook
 	int32		subscription_no;
 	RowSeek    *by_event;
 	RowSeek    *by_order;		/* NULL until the first look */
+	HTAB	   *held;			/* orders, see delivery_hold_order() */
 } DeliveryLook;
 
 extern void delivery_look_begin(DeliveryLook *look, Work *work,
@@ -40,8 +42,16 @@ extern void delivery_look_end(DeliveryLook *look);
 extern DeliveryFound delivery_find(DeliveryLook *look, int64 event_id);
 
 /*
+ * In this look, have the later events of the order wait for this one, which has
+ * no stored delivery, or one that may come to none before they are looked at.
+ */
+extern void delivery_hold_order(DeliveryLook *look, int64 order_id,
+								int64 event_id);
+
+/*
  * Must the event wait for another of its order? For an older one that is
- * unfinished, or any that is leased, be it by what is not committed.
+ * unfinished, or any that is leased, be it by what is not committed; and for an
+ * older one that this look has found doubtful or was told to hold the order for.
  */
 extern bool delivery_is_blocked(DeliveryLook *look, int64 order_id,
 								int64 event_id);

@@ -137,7 +137,9 @@ typedef struct RowIndex
  *
  * row_seek() looks for the values of the first columns, row_seek_range() also
  * for a range of the next one, both ends included; then row_seek_next() reads
- * row by row. A row lasts until another is read, unless it is kept.
+ * row by row. A row lasts until another is read, unless it is kept. A look at
+ * what is uncommitted may read a row twice, but misses none that was there, or
+ * was being inserted, when it began.
  */
 typedef struct RowSeek RowSeek;
 

@@ -29,9 +29,12 @@ struct RowSeek
 	TableId		table;
 	Relation	index;
 	Oid			types[MAX_KEYS];
+	bool		sees_uncommitted;
 	SnapshotData uncommitted;
+	Snapshot	latest;			/* of a second look; NULL: none */
 	IndexScanDesc scan;
 	ScanKeyData keys[MAX_SEEK_KEYS];
+	int			key_count;
 	int64		invisible_count;
 	Row		   *row;			/* the last one read, unless it is kept */
 };
@@ -111,6 +114,7 @@ row_seek_begin(Work *work, TableId table, const RowIndex *index,
 	seek->index = find_index(open, index);
 	for (int i = 0; i < index->column_count; i++)
 		seek->types[i] = table_column_type(table, index->columns[i]);
+	seek->sees_uncommitted = sees_uncommitted;
 	if (sees_uncommitted)
 	{
 		InitDirtySnapshot(seek->uncommitted);
@@ -150,11 +154,41 @@ add_key(RowSeek *seek, int n, int column, StrategyNumber strategy,
 }
 
 static void
+end_second_look(RowSeek *seek)
+{
+	if (seek->latest == NULL)
+		return;
+	seek->scan->xs_snapshot = &seek->uncommitted;
+	UnregisterSnapshot(seek->latest);
+	seek->latest = NULL;
+}
+
+static void
 look(RowSeek *seek, int key_count)
 {
+	end_second_look(seek);
+	seek->key_count = key_count;
 	seek->scan->numberOfKeys = key_count;
 	index_rescan(seek->scan, seek->keys, key_count, NULL, 0);
 	seek->invisible_count = 0;
+}
+
+/*
+ * A look at what is uncommitted may miss a row: we read a page of the index,
+ * the row is updated, which adds an entry to that page, and the version that we
+ * go to is gone. So where an entry led to no row we look again, with a snapshot
+ * of now: of whatever was committed by then it has one version.
+ */
+static bool
+begin_second_look(RowSeek *seek)
+{
+	if (!seek->sees_uncommitted || seek->latest != NULL ||
+		seek->invisible_count == 0)
+		return false;
+	seek->latest = RegisterSnapshot(GetLatestSnapshot());
+	seek->scan->xs_snapshot = seek->latest;
+	index_rescan(seek->scan, seek->keys, seek->key_count, NULL, 0);
+	return true;
 }
 
 void
@@ -187,7 +221,11 @@ row_seek_next(RowSeek *seek)
 	{
 		if (!scan->xs_heap_continue &&
 			index_getnext_tid(scan, ForwardScanDirection) == NULL)
+		{
+			if (begin_second_look(seek))
+				continue;
 			return NULL;
+		}
 		if (index_fetch_heap(scan, seek->row->tuple))
 			return seek->row;
 		seek->invisible_count++;
@@ -207,7 +245,8 @@ row_seek_keep(RowSeek *seek)
 bool
 row_seek_is_inserting(const RowSeek *seek)
 {
-	return TransactionIdIsValid(seek->uncommitted.xmin);
+	return seek->latest == NULL &&
+		TransactionIdIsValid(seek->uncommitted.xmin);
 }
 
 TransactionId
@@ -249,6 +288,7 @@ row_seek_end(RowSeek *seek)
 {
 	if (seek->row)
 		ExecClearTuple(seek->row->tuple);
+	end_second_look(seek);
 	index_endscan(seek->scan);
 	pfree(seek);
 }
