@@ -51,7 +51,8 @@ extern void delivery_hold_order(DeliveryLook *look, int64 order_id,
 /*
  * Must the event wait for another of its order? For an older one that is
  * unfinished, or any that is leased, be it by what is not committed; and for an
- * older one that this look has found doubtful or was told to hold the order for.
+ * older one that this look has found doubtful, or was told to hold the order
+ * for.
  */
 extern bool delivery_is_blocked(DeliveryLook *look, int64 order_id,
 								int64 event_id);
