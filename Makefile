@@ -4,7 +4,8 @@
 # but make beforehand: see test/packages.sh.
 #
 # PG_CONFIG=/path/to/pg_config chooses the PostgreSQL to build for; RELAY=no leaves
-# out commerce_relay, the program that transmits events, and needs no libcurl.
+# out commerce_relay, the program that transmits events, and needs neither libcurl
+# nor libmicrohttpd.
 
 EXTENSION = commerce
 SQL_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
@@ -67,17 +68,17 @@ install: install-relay
 uninstall: uninstall-relay
 
 $(RELAY_PROGRAM): $(RELAY_OBJS)
-	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LDFLAGS_EX) -L$(libdir) -lpq -lcurl -lcrypto -o $@
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LDFLAGS_EX) -L$(libdir) -lpq -lcurl -lcrypto -lmicrohttpd -o $@
 
 $(RELAY_OBJS): %.o: %.c commerce.control | relay-headers
 	$(CC) $(CFLAGS) $(HARDENING) -Wshadow -DCOMMERCE_VERSION='"$(SQL_VERSION)"' \
 		-I$(includedir) -c $< -o $@
 
 relay-headers:
-	@for header in libpq-fe.h curl/curl.h openssl/evp.h; do \
+	@for header in libpq-fe.h curl/curl.h openssl/evp.h microhttpd.h; do \
 		echo "#include <$$header>" | $(CC) -I$(includedir) -E - >/dev/null 2>&1 || { \
-		echo "commerce_relay needs $$header: install libpq's, libcurl's and OpenSSL's headers" \
-			"(Debian: libpq-dev libcurl4-openssl-dev libssl-dev)," \
+		echo "commerce_relay needs $$header: install libpq's, libcurl's, OpenSSL's and libmicrohttpd's headers" \
+			"(Debian: libpq-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev)," \
 			"or build the extension alone: make RELAY=no" >&2; exit 1; }; \
 	done
 

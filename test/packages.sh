@@ -118,6 +118,7 @@ need_to_build()
 	need libpq-dev test -f "$includedir/libpq-fe.h"
 	need libcurl4-openssl-dev has_header curl/curl.h
 	need libssl-dev has_header openssl/evp.h
+	need libmicrohttpd-dev has_header microhttpd.h
 	need perl command -v prove
 }
 

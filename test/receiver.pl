@@ -1,14 +1,14 @@
 #!/usr/bin/perl
 # A webhook receiver on 127.0.0.1, for the demo and the tests:
 #
-#   receiver.pl [--port-file FILE] [--log FILE] [--raw FILE] [--script FILE]
-#       [--tls-cert FILE --tls-key FILE] SECRET_FILE...
+#   receiver.pl [--port PORT] [--port-file FILE] [--log FILE] [--raw FILE]
+#       [--script FILE] [--tls-cert FILE --tls-key FILE] SECRET_FILE...
 #
-# The kernel chooses the port; it is printed, or written to the port file. Each
-# request's Standard Webhooks signature is verified here anew, without any code
-# of the transmitter's. The log gets one line per request as it comes in,
-# tab-separated: seconds since 1970, webhook-id, order_id, type, which of
-# the secrets have signed it ("1", "2", "1+2" or "none"), the answer it gets.
+# The kernel chooses a port if none is given; it is printed, or written to the
+# port file. Each request's Standard Webhooks signature is verified here anew,
+# without any code of the transmitter's. The log gets one line per request as it
+# comes in, tab-separated: seconds since 1970, webhook-id, order_id, type, which
+# of the secrets have signed it ("1", "2", "1+2" or "none"), the answer it gets.
 # The raw file gets every request's bytes.
 #
 # The script says how to answer. It is read anew at each request, so it may be
@@ -19,6 +19,8 @@
 #   STATUS         that status
 #   STATUS:VALUE   the same with "Retry-After: VALUE"; +SECONDS makes it a date
 #   slow:MS        200, after so many milliseconds; slow:MS:STATUS is another one
+#   limit:RATE     200, but 429 if there were RATE in the last second;
+#                  limit:RATE:VALUE the same with "Retry-After: VALUE"
 #   rude           500, with much and unprintable text
 #   garbage        something that is not HTTP
 #   cut            200, but the connection ends in the middle of it
@@ -42,19 +44,21 @@ use Time::HiRes qw(time);
 my $tolerance_s = 300; # between a request's timestamp and our clock
 
 my %option;
-GetOptions(\%option, map { "$_=s" } qw(port-file log raw script tls-cert tls-key))
+GetOptions(\%option, map { "$_=s" } qw(port port-file log raw script tls-cert tls-key))
 	or die "see the comment in $0\n";
 my @secrets = map { read_secret($_) } @ARGV;
 my $log = append_to($option{log} // '/dev/stdout');
 my $raw = append_to($option{raw} // '/dev/null');
 require IO::Socket::SSL if $option{'tls-cert'};
 
-my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1024)
-	or die "could not listen: $@\n";
+# Whoever takes the port over need not wait for the end of connections that we had.
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1024, ReuseAddr => 1,
+	$option{port} ? (LocalPort => $option{port}) : ()) or die "could not listen: $@\n";
 my $readable = IO::Select->new($listener);
 my %connections; # by socket: {socket, buffer}; {answer, answer_at} when one is due;
                  # {held}, arguments for find_answer, when one is held back
 my %asked; # by webhook-id: how often it came
+my @taken; # when what has a limit was taken last
 my $parent = getppid();
 
 $SIG{PIPE} = 'IGNORE';
@@ -175,12 +179,24 @@ sub take_request
 	my ($event_type) = $body =~ /"type": *"([^"]*)"/;
 	my @asked = ($order_id // 0, $asked{$id}++);
 	my $answer = find_answer(@asked);
+	$answer = take_limited($1, $2) if $answer =~ /^limit:([0-9.]+):?(.*)/;
 
 	printf $log "%s\n", join "\t", sprintf('%.3f', time), $id, $order_id // 'none',
 		$event_type // 'none', signed_by($header, $body), $answer;
 	$connection->{held} = \@asked if $answer eq 'hold';
 	plan_answer($connection, $answer);
 	return;
+}
+
+# The answer to one more request within a limit.
+sub take_limited
+{
+	my ($rate, $retry_after) = @_;
+
+	@taken = grep { $_ > time - 1 } @taken;
+	return '429' . ($retry_after ne '' && ":$retry_after") if @taken >= $rate;
+	push @taken, time;
+	return 200;
 }
 
 sub plan_answer

@@ -102,9 +102,10 @@ check_destination(const Options *options)
 	if (options->to_stdout)
 	{
 		if (options->url != NULL || options->secret_file_count > 0 ||
-			options->ca_file != NULL)
-			program_refuse("url, secret-file and ca-file have no meaning with"
-						   " --to stdout");
+			options->ca_file != NULL || options->header_count > 0 ||
+			options->header_file != NULL)
+			program_refuse("url, secret-file, ca-file, header and header-file"
+						   " have no meaning with --to stdout");
 		return;
 	}
 	if (options->url == NULL)

@@ -17,8 +17,8 @@
 #include "memory.h"
 #include "option_table.h"
 #include "option_value.h"
+#include "private_file.h"
 #include "program.h"
-#include "secrets.h"
 
 #define FILE_BYTES_MAX	65536
 
@@ -149,5 +149,5 @@ config_read(Options *options, const char *file)
 		snprintf(origin, sizeof(origin), "%s:%d", file, number);
 		read_line(options, line, origin);
 	}
-	return secrets_is_private(file, status.st_mode);
+	return private_file_is(file, status.st_mode);
 }

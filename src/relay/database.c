@@ -38,6 +38,7 @@
 #define BACKOFF_MAX_US		(5 * US_PER_S)
 /* Longer than tcp_user_timeout, so that libpq gets to the next host. */
 #define CONNECT_TIMEOUT_US	(20 * US_PER_S)
+#define NO_SUBSCRIPTION		"SC008"
 /* At the end of the program, a statement that runs for so long is stuck. */
 #define PATIENCE_US			US_PER_S
 
@@ -334,6 +335,11 @@ end_with_error(Database *database)
 		state = "";
 	if (database->state != DATABASE_BUSY)
 		next = DATABASE_DOWN;
+	else if (strcmp(state, NO_SUBSCRIPTION) == 0)
+	{
+		database->answer = ANSWER_NO_SUBSCRIPTION;
+		next = DATABASE_PAUSED;
+	}
 	else if (failing && strncmp(state, "SC", 2) == 0)
 		database->answer = ANSWER_REFUSED;
 	else if (failing && strncmp(state, "22", 2) == 0)

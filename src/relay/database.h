@@ -15,9 +15,12 @@
 typedef enum Statement
 {
 	STATEMENT_NONE,
+	STATEMENT_LIST,				/* the subscriptions */
 	STATEMENT_CLAIM,
 	STATEMENT_ACK,
-	STATEMENT_FAIL
+	STATEMENT_FAIL,
+	STATEMENT_RELEASE,
+	STATEMENT_PAUSE
 } Statement;
 
 /* What became of a statement. */
@@ -26,6 +29,7 @@ typedef enum Answer
 	ANSWER_RESULT,				/* a result */
 	ANSWER_REFUSED,				/* a failure is not ours to report: class SC */
 	ANSWER_UNFIT,				/* a failure's error does not fit: class 22 */
+	ANSWER_NO_SUBSCRIPTION,		/* what is next is delayed */
 	ANSWER_ERROR,				/* another error; what is next is delayed */
 	ANSWER_NONE					/* the connection broke: maybe it is done */
 } Answer;

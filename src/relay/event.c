@@ -29,7 +29,7 @@ event_free(Event *event)
 }
 
 void
-event_fail(Event *event, const char *format, ...)
+event_fail(Event *event, Outcome outcome, const char *format, ...)
 {
 	char		error[ERROR_SIZE];
 	va_list		arguments;
@@ -40,6 +40,7 @@ event_fail(Event *event, const char *format, ...)
 	vsnprintf(error, sizeof(error), format, arguments);
 	va_end(arguments);
 	event->error = memory_copy(error);
+	event->outcome = outcome;
 }
 
 void
@@ -67,6 +68,17 @@ event_remove(EventList *list, Event *event)
 	else
 		list->last = event->previous;
 	list->count--;
+}
+
+int64_t
+event_oldest_us(const EventList *list, int64_t so_far_us)
+{
+	for (const Event *event = list->first; event != NULL; event = event->next)
+	{
+		if (event->occurred_us < so_far_us)
+			so_far_us = event->occurred_us;
+	}
+	return so_far_us;
 }
 
 void

@@ -45,6 +45,7 @@ typedef struct Slot
 	struct Slot *next_free;
 	CURL	   *easy;
 	Event	   *event;
+	Headers    *held_headers;	/* what its request goes on with */
 	struct curl_slist headers[HEADER_COUNT];
 	char		header[HEADER_COUNT][24 + SIGNATURE_SIZE];
 	char		error[CURL_ERROR_SIZE];
@@ -59,10 +60,9 @@ struct Http
 	CURLM	   *multi;
 	const Options *options;
 	const Secrets *secrets;
-	struct curl_slist *common_headers;
+	Headers    *headers;		/* of requests that start from now on */
 	Slot	   *slots;
 	Slot	   *free;			/* the last used first: it is connected */
-	bool		gone;
 };
 
 static size_t
@@ -100,8 +100,8 @@ set_up_slot(const Http *http, Slot *slot)
 	for (int i = 0; i < HEADER_COUNT; i++)
 	{
 		slot->headers[i].data = slot->header[i];
-		slot->headers[i].next = i + 1 < HEADER_COUNT ?
-			&slot->headers[i + 1] : http->common_headers;
+		if (i + 1 < HEADER_COUNT)
+			slot->headers[i].next = &slot->headers[i + 1];
 	}
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
@@ -135,20 +135,15 @@ set_up_slot(const Http *http, Slot *slot)
 }
 
 Http *
-http_new(CURLM *multi, const Options *options, const Secrets *secrets)
+http_new(CURLM *multi, const Options *options, const Secrets *secrets,
+		 Headers *headers)
 {
-	/* No value: libcurl is not to ask for leave before a long body. */
-	static const char *const common[] = {
-		"Content-Type: application/json", "Expect:"
-	};
 	Http	   *http = memory_new(sizeof(Http));
 
 	http->multi = multi;
 	http->options = options;
 	http->secrets = secrets;
-	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
-		http->common_headers =
-			memory_check(curl_slist_append(http->common_headers, common[i]));
+	http->headers = headers_hold(headers);
 	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long) options->concurrency);
 
 	http->slots = memory_new(sizeof(Slot) * (size_t) options->concurrency);
@@ -168,12 +163,22 @@ http_free(Http *http)
 		Slot	   *slot = &http->slots[i];
 
 		if (slot->event != NULL)
+		{
 			curl_multi_remove_handle(http->multi, slot->easy);
+			headers_drop(slot->held_headers);
+		}
 		curl_easy_cleanup(slot->easy);
 	}
-	curl_slist_free_all(http->common_headers);
+	headers_drop(http->headers);
 	free(http->slots);
 	free(http);
+}
+
+void
+http_set_headers(Http *http, Headers *headers)
+{
+	headers_drop(http->headers);
+	http->headers = headers_hold(headers);
 }
 
 /* ---- the request ---- */
@@ -209,11 +214,13 @@ http_start(Http *http, Event *event)
 		set_up_slot(http, slot);
 	if (!write_headers(http, slot, event))
 	{
-		event_fail(event, "could not be signed");
+		event_fail(event, OUTCOME_UNWELL, "could not be signed");
 		return false;
 	}
 	http->free = slot->next_free;
 	slot->event = event;
+	slot->held_headers = headers_hold(http->headers);
+	slot->headers[HEADER_COUNT - 1].next = headers_list(http->headers);
 	slot->error[0] = '\0';
 	slot->header_bytes = 0;
 	slot->body_bytes = 0;
@@ -231,7 +238,7 @@ http_start(Http *http, Event *event)
 /*
  * The seconds that the header Retry-After asks for: a number of them or a
  * date. 0 if there is none, it is not valid, or it is not in the future: the
- * usual delay holds then, lest all attempts be spent at once.
+ * usual delay holds then.
  */
 static int
 retry_after_s(CURL *easy)
@@ -279,8 +286,23 @@ came_in_full(const Slot *slot, CURLcode code)
 	return expected >= 0 && received == expected;
 }
 
+static Outcome
+outcome_of(long status)
+{
+	switch (status)
+	{
+		case 410:
+			return OUTCOME_GONE;
+		case 429:
+			return OUTCOME_LIMITED;
+		default:
+			return status >= 300 && status <= 499 ?
+				OUTCOME_REFUSED : OUTCOME_UNWELL;
+	}
+}
+
 static void
-judge_answer(Http *http, Slot *slot)
+note_answer(const Slot *slot)
 {
 	Event	   *event = slot->event;
 	char		body[BODY_KEPT + 1];
@@ -291,17 +313,16 @@ judge_answer(Http *http, Slot *slot)
 		return;
 	text_printable(body, sizeof(body), slot->body, slot->body_length);
 	if (status >= 300 && status <= 399)
-		event_fail(event, "HTTP %ld: redirects are not followed", status);
+		event_fail(event, OUTCOME_REFUSED,
+				   "HTTP %ld: redirects are not followed", status);
 	else
-		event_fail(event, "HTTP %ld%s%s",
+		event_fail(event, outcome_of(status), "HTTP %ld%s%s",
 				   status, body[0] != '\0' ? ": " : "", body);
 	event->retry_after_s = retry_after_s(slot->easy);
-	if (status == 410)
-		http->gone = true;
 }
 
 static void
-judge_failure(Slot *slot, CURLcode code)
+note_failure(const Slot *slot, CURLcode code)
 {
 	const char *message = slot->error[0] != '\0' ?
 		slot->error : curl_easy_strerror(code);
@@ -313,7 +334,7 @@ judge_failure(Slot *slot, CURLcode code)
 	if (slot->header_bytes > HEADERS_MAX)
 		message = "the headers of the answer are too long";
 	text_printable(printable, sizeof(printable), message, strlen(message));
-	event_fail(slot->event, "%s%s",
+	event_fail(slot->event, OUTCOME_UNWELL, "%s%s",
 			   connected ? "" : "could not connect: ", printable);
 }
 
@@ -337,20 +358,15 @@ http_take_finished(Http *http)
 		slot = (Slot *) private;
 		event = slot->event;
 		if (came_in_full(slot, code))
-			judge_answer(http, slot);
+			note_answer(slot);
 		else
-			judge_failure(slot, code);
+			note_failure(slot, code);
 		curl_multi_remove_handle(http->multi, easy);
+		headers_drop(slot->held_headers);
 		slot->event = NULL;
 		slot->next_free = http->free;
 		http->free = slot;
 		return event;
 	}
 	return NULL;
-}
-
-bool
-http_is_gone(const Http *http)
-{
-	return http->gone;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "event.h"
+#include "headers.h"
 #include "options.h"
 #include "secrets.h"
 
@@ -16,8 +17,11 @@ typedef struct Http Http;
 
 /* The options and secrets are looked at with each request. */
 extern Http *http_new(CURLM *multi, const Options *options,
-					  const Secrets *secrets);
+					  const Secrets *secrets, Headers *headers);
 extern void http_free(Http *http);
+
+/* Requests that start from now on have these headers. */
+extern void http_set_headers(Http *http, Headers *headers);
 
 /*
  * Start a request; at most options->concurrency may be unfinished. False if it
@@ -30,8 +34,5 @@ extern bool http_start(Http *http, Event *event);
  * error unless it was delivered.
  */
 extern Event *http_take_finished(Http *http);
-
-/* The endpoint answered that it is gone for good. */
-extern bool http_is_gone(const Http *http);
 
 #endif

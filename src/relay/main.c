@@ -19,6 +19,8 @@
 #include "arguments.h"
 #include "check.h"
 #include "config.h"
+#include "headers.h"
+#include "listener.h"
 #include "memory.h"
 #include "option_value.h"
 #include "options.h"
@@ -94,22 +96,31 @@ read_options(Options *options, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	Options		options;
-	Secrets		secrets;
+	Setup		setup = {.listener = -1};
+	Options    *options = &setup.options;
 	char		error[ERROR_SIZE];
 	int			code;
 
 	leave_no_core();
-	read_options(&options, argc, argv);
-	if (!secrets_load(&secrets, options.secret_files, options.secret_file_count,
-					  error))
-		program_refuse("%s", error);
+	read_options(options, argc, argv);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		memory_check(NULL);
+	if (!secrets_load(&setup.secrets, options->secret_files,
+					  options->secret_file_count, error))
+		program_refuse("%s", error);
+	if (!options->to_stdout &&
+		(setup.headers = headers_load(options, error)) == NULL)
+		program_refuse("%s", error);
+	if (options->metrics_listen != NULL &&
+		(setup.listener = listener_open(options->metrics_listen, error)) < 0)
+		program_refuse("%s", error);
 	catch_signals();
-	code = relay_run(&options, &secrets, signal_pipe[0]);
-	secrets_wipe(&secrets);
+	setup.signals = signal_pipe[0];
+	code = relay_run(&setup);
+	secrets_wipe(&setup.secrets);
+	if (setup.headers != NULL)
+		headers_drop(setup.headers);
 	curl_global_cleanup();
-	options_free(&options);
+	options_free(options);
 	return code;
 }

@@ -20,11 +20,20 @@ const Option option_table[] = {
 	{"conninfo", OPTION_TEXT, AT(conninfo), "CONNINFO", NULL, NULL, NULL,
 		"the database, e.g. \"host=/run/postgresql dbname=shop\"; its\n"
 		"role needs: SELECT commerce.grant_access('ROLE', 'relay')"},
+	{"subscription", OPTION_SUBSCRIPTION, AT(subscription), "NAME",
+		"default", NULL, NULL,
+		"whose events to transmit"},
 	{"url", OPTION_TEXT, AT(url), "URL", NULL, NULL, NULL,
 		"where to POST to, http or https"},
 	{"secret-file", OPTION_SECRET_FILE, AT(secret_files), "FILE",
 		NULL, NULL, NULL,
 		"the secret to sign with; twice while you change it"},
+	{"header", OPTION_HEADER, AT(headers), "HEADER", NULL, NULL, NULL,
+		"add \"Name: value\" to each request; several times for\n"
+		"several"},
+	{"header-file", OPTION_TEXT, AT(header_file), "FILE", NULL, NULL, NULL,
+		"add the headers of this file, one a line: those that\n"
+		"nobody else may see"},
 	{"ca-file", OPTION_TEXT, AT(ca_file), "FILE", NULL, NULL, NULL,
 		"trust these CA certificates (PEM), not the system's"},
 	{"batch-size", OPTION_COUNT, AT(batch_size), "NUMBER", "100", "1", "10000",
@@ -43,6 +52,10 @@ const Option option_table[] = {
 	{"status-interval", OPTION_DURATION, AT(status_interval_us), "DURATION",
 		"60s", "0", "24h",
 		"log the counters this often, 0: never"},
+	{"metrics-listen", OPTION_TEXT, AT(metrics_listen), "HOST:PORT",
+		NULL, NULL, NULL,
+		"serve /metrics and /healthz there, e.g. 127.0.0.1:9187\n"
+		"or [::1]:9187"},
 	{"once", OPTION_SWITCH, AT(once), NULL, NULL, NULL, NULL,
 		"deliver what is due, then exit"},
 	{"to", OPTION_DESTINATION, AT(to_stdout), "http|stdout", "http", NULL, NULL,

@@ -13,7 +13,9 @@ typedef enum OptionKind
 	OPTION_COUNT,				/* a whole number */
 	OPTION_DURATION,			/* a number with ms, s, min, h, or nothing: s */
 	OPTION_SWITCH,				/* on or off; on, when it has no value */
+	OPTION_SUBSCRIPTION,		/* the name of one */
 	OPTION_SECRET_FILE,			/* may be given several times */
+	OPTION_HEADER,				/* as well */
 	OPTION_DESTINATION,			/* http or stdout */
 	/* only on the command line: */
 	OPTION_CONFIG,

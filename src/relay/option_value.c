@@ -88,14 +88,38 @@ parse_destination(const char *value, const char *origin)
 	return false;
 }
 
+#define NAME_LETTERS	"abcdefghijklmnopqrstuvwxyz0123456789_-"
+#define NAME_MAX_LENGTH	63
+
+static const char *
+parse_subscription(const char *value, const char *origin)
+{
+	size_t		length = strlen(value);
+
+	if (length == 0 || length > NAME_MAX_LENGTH ||
+		strspn(value, NAME_LETTERS) != length)
+		program_refuse("%s must have 1 to %d characters a-z 0-9 _ -", origin,
+					   NAME_MAX_LENGTH);
+	return value;
+}
+
 /* ---- values ---- */
+
+/* One more of a list that has so many already, and room for a few. */
+static void
+put_in_list(const char **list, int *count, int most, const char *value,
+			const char *origin)
+{
+	if (*count == most)
+		program_refuse("%s may be given at most %d times", origin, most);
+	list[(*count)++] = value;
+}
 
 static void
 put_value(Options *options, const Option *option, const char *value,
 		  const char *origin)
 {
 	void	   *field = (char *) options + option->offset;
-	const char **secret_files = field;
 
 	switch (option->kind)
 	{
@@ -117,11 +141,16 @@ put_value(Options *options, const Option *option, const char *value,
 		case OPTION_DESTINATION:
 			*(bool *) field = parse_destination(value, origin);
 			break;
+		case OPTION_SUBSCRIPTION:
+			*(const char **) field = parse_subscription(value, origin);
+			break;
 		case OPTION_SECRET_FILE:
-			if (options->secret_file_count == SECRETS_MAX)
-				program_refuse("%s: there are at most %d secret files",
-							   origin, SECRETS_MAX);
-			secret_files[options->secret_file_count++] = value;
+			put_in_list(field, &options->secret_file_count, SECRETS_MAX, value,
+						origin);
+			break;
+		case OPTION_HEADER:
+			put_in_list(field, &options->header_count, HEADER_OPTIONS_MAX,
+						value, origin);
 			break;
 		case OPTION_HELP:
 		case OPTION_VERSION:
@@ -154,7 +183,7 @@ option_set(Options *options, const Option *option, OptionSource source,
 	bool		counts = source == FROM_ARGUMENTS ||
 		!option_is_given(options, option->name, FROM_ARGUMENTS);
 
-	if (option->kind != OPTION_SECRET_FILE &&
+	if (option->kind != OPTION_SECRET_FILE && option->kind != OPTION_HEADER &&
 		option_is_given(options, option->name, source))
 		program_refuse("%s is given twice", origin);
 	options->given[source] |= bit_of(option);

@@ -14,6 +14,8 @@
 
 #include "signature.h"
 
+#define HEADER_OPTIONS_MAX	32
+
 /* Where an option was given; the command line goes before the file. */
 typedef enum OptionSource
 {
@@ -25,6 +27,7 @@ typedef enum OptionSource
 typedef struct Options
 {
 	const char *conninfo;
+	const char *subscription;
 	const char *url;
 	char	   *shown_url;		/* without user, password and query */
 	const char *ca_file;
@@ -32,6 +35,10 @@ typedef struct Options
 	char	   *config_text;	/* what the file holds, cut into values */
 	const char *secret_files[SECRETS_MAX];
 	int			secret_file_count;
+	const char *headers[HEADER_OPTIONS_MAX];
+	int			header_count;
+	const char *header_file;
+	const char *metrics_listen; /* NULL: no metrics */
 	int			batch_size;
 	int			concurrency;
 	int64_t		lease_us;

@@ -34,7 +34,7 @@ output_take_finished(Output *output)
 {
 	Event	   *event = output->event;
 
-	if (event == NULL || output->broken)
+	if (event == NULL)
 		return NULL;
 	while (output->written <= event->payload_length)
 	{
@@ -49,9 +49,10 @@ output_take_finished(Output *output)
 		{
 			if (errno == EINTR || errno == EAGAIN)
 				return NULL;
-			event_fail(event, "could not write to stdout: %s", strerror(errno));
+			event_fail(event, OUTCOME_UNWELL, "could not write to stdout: %s",
+					   strerror(errno));
 			output->broken = true;
-			return NULL;
+			break;
 		}
 		output->written += (size_t) written;
 	}

@@ -19,7 +19,10 @@ typedef struct Output
 /* Begin to write the event's line; only when there is none. */
 extern void output_start(Output *output, Event *event);
 
-/* Write what fits at once; the event whose line is complete now, or NULL. */
+/*
+ * Write what fits at once; the event whose line is complete now, or that has an
+ * error since it cannot be written, or NULL.
+ */
 extern Event *output_take_finished(Output *output);
 
 #endif

@@ -6,7 +6,7 @@
  * for no more than can be expected to start within half the time there is:
  * from the claim to the last moment at which a delivery would still time out
  * before the lease ends. As long as nothing is known, that is one round of all
- * slots.
+ * slots. A receiver that limits the rate gets no more than that either.
  */
 #include "pace.h"
 
@@ -35,7 +35,7 @@ pace_learn_delivery(Pace *pace, int64_t took_us)
 }
 
 int
-pace_room(const Pace *pace, int undelivered)
+pace_room(const Pace *pace, int undelivered, int64_t pause_us)
 {
 	const Options *options = pace->options;
 	int64_t		time_us = (options->lease_us - options->timeout_us) / 2;
@@ -46,6 +46,8 @@ pace_room(const Pace *pace, int undelivered)
 	if (pace->delivery_took_us > 0 && pace->delivery_took_us < time_us)
 		rounds = time_us / pace->delivery_took_us;
 	in_time = rounds * options->concurrency;
+	if (pause_us > 0 && in_time > time_us / pause_us)
+		in_time = 1 + time_us / pause_us;
 	return (int) (in_time < most ? in_time : most) - undelivered;
 }
 

@@ -20,8 +20,11 @@ typedef struct Pace
 extern void pace_learn_claim(Pace *pace, int64_t took_us);
 extern void pace_learn_delivery(Pace *pace, int64_t took_us);
 
-/* How many more events there may be, beside those not delivered yet. */
-extern int	pace_room(const Pace *pace, int undelivered);
+/*
+ * How many more events there may be, beside those not delivered yet, if there
+ * is so much time between two starts.
+ */
+extern int	pace_room(const Pace *pace, int undelivered, int64_t pause_us);
 
 /* Whether slots are free, or will be when a claim is back. */
 extern bool pace_is_time(const Pace *pace, int undelivered);

@@ -2,14 +2,14 @@
  * record.c
  *		The outcomes of deliveries, until the database has them.
  *
- * An event whose ack or failure was sent stays in its list until the answer is
- * here: if the connection breaks, it is sent again. The attempt number makes
- * that harmless.
+ * An event whose outcome was sent stays in its list until the answer is here:
+ * if the connection breaks, it is sent again. The attempt number makes that
+ * harmless.
  *
- * If the server answers with an error, that may be one event's fault: acks go
- * in smaller batches then, until the others are recorded and that one is
- * alone. Then, or when its lease has ended, it is dropped: its lease lapses,
- * it is claimed again, and its attempts are spent in the end.
+ * If the server answers with an error, that may be one event's fault: batches
+ * become smaller then, until the others are recorded and that one is alone.
+ * Then, or when its lease has ended, it is dropped: its lease lapses, it is
+ * claimed again, and its failures are spent in the end.
  */
 #include "record.h"
 
@@ -27,12 +27,13 @@
 #define REFUSALS_MAX		3
 
 void
-record_init(Record *record, Database *database, int ack_full)
+record_init(Record *record, Database *database, const Options *options)
 {
 	Record		fresh = {
 		.database = database,
-		.ack_full = ack_full,
-		.acks_max = INT_MAX
+		.options = options,
+		.delivered = {.most = INT_MAX},
+		.released = {.most = INT_MAX}
 	};
 
 	*record = fresh;
@@ -41,27 +42,37 @@ record_init(Record *record, Database *database, int ack_full)
 void
 record_free(Record *record)
 {
-	event_free_first(&record->delivered, record->delivered.count);
+	event_free_first(&record->delivered.events, record->delivered.events.count);
+	event_free_first(&record->released.events, record->released.events.count);
 	event_free_first(&record->failed, record->failed.count);
 }
 
 void
-record_add(Record *record, Event *event)
+record_delivered(Record *record, Event *event)
 {
-	if (event->error != NULL)
-	{
-		event_append(&record->failed, event);
-		return;
-	}
-	if (record->delivered.count == 0)
+	if (record->delivered.events.count == 0)
 		record->ack_due_us = clock_now() + ACK_DELAY_US;
-	event_append(&record->delivered, event);
+	event_append(&record->delivered.events, event);
+}
+
+void
+record_failed(Record *record, Event *event)
+{
+	event_append(&record->failed, event);
+}
+
+void
+record_released(Record *record, Event *event, int64_t after_us)
+{
+	event->release_us = after_us;
+	event_append(&record->released.events, event);
 }
 
 int
 record_left(const Record *record)
 {
-	return record->delivered.count + record->failed.count;
+	return record->delivered.events.count + record->released.events.count +
+		record->failed.count;
 }
 
 static bool
@@ -80,7 +91,17 @@ leases_ended(const EventList *list)
 bool
 record_is_too_late(const Record *record)
 {
-	return leases_ended(&record->delivered) && leases_ended(&record->failed);
+	return leases_ended(&record->delivered.events) &&
+		leases_ended(&record->released.events) &&
+		leases_ended(&record->failed);
+}
+
+int64_t
+record_oldest_us(const Record *record, int64_t so_far_us)
+{
+	so_far_us = event_oldest_us(&record->delivered.events, so_far_us);
+	so_far_us = event_oldest_us(&record->released.events, so_far_us);
+	return event_oldest_us(&record->failed, so_far_us);
 }
 
 /* ---- send ---- */
@@ -89,19 +110,38 @@ record_is_too_late(const Record *record)
 static bool
 are_acks_due(const Record *record)
 {
-	int			count = record->delivered.count;
+	int			count = record->delivered.events.count;
 
-	return count > 0 && (count >= record->ack_full ||
+	return count > 0 && (count >= record->options->batch_size ||
 						 clock_now() >= record->ack_due_us);
 }
 
 static void
 ack(Record *record)
 {
-	record->acking = record->delivered.count;
-	if (record->acking > record->acks_max)
-		record->acking = record->acks_max;
-	statement_ack(record->database, record->delivered.first, record->acking);
+	Batch	   *batch = &record->delivered;
+
+	batch->sending = batch->events.count < batch->most ?
+		batch->events.count : batch->most;
+	statement_ack(record->database, record->options, batch->events.first,
+				  batch->sending);
+}
+
+/* The first ones that are released for the same time. */
+static void
+release(Record *record)
+{
+	Batch	   *batch = &record->released;
+	const Event *first = batch->events.first;
+	int64_t		after_us = first->release_us;
+
+	batch->sending = 0;
+	for (const Event *event = first;
+		 event != NULL && event->release_us == after_us &&
+		 batch->sending < batch->most; event = event->next)
+		batch->sending++;
+	statement_release(record->database, record->options, first, batch->sending,
+					  after_us);
 }
 
 bool
@@ -110,8 +150,10 @@ record_send(Record *record, bool at_once)
 	if (are_acks_due(record))
 		ack(record);
 	else if (record->failed.count > 0)
-		statement_fail(record->database, record->failed.first);
-	else if (at_once && record->delivered.count > 0)
+		statement_fail(record->database, record->options, record->failed.first);
+	else if (record->released.events.count > 0)
+		release(record);
+	else if (at_once && record->delivered.events.count > 0)
 		ack(record);
 	else
 		return false;
@@ -120,31 +162,31 @@ record_send(Record *record, bool at_once)
 
 /* ---- the answer ---- */
 
-static void
-acked(Record *record, const PGresult *result)
+/* The batch was recorded; how many of it. */
+static int64_t
+batch_recorded(Record *record, Batch *batch, const PGresult *result)
 {
 	int64_t		count = atoll(PQgetvalue(result, 0, 0));
-	const Event *event = record->delivered.first;
+	const Event *event = batch->events.first;
 	LogEntry	entry;
 
 	/* It does not count again what it recorded before the connection broke. */
-	for (int i = 0; i < record->acking; i++, event = event->next)
+	for (int i = 0; i < batch->sending; i++, event = event->next)
 		count += event->in_doubt;
-	if (count > record->acking)
-		count = record->acking;
-	if (count < record->acking)
+	if (count > batch->sending)
+		count = batch->sending;
+	if (count < batch->sending)
 	{
 		log_begin(&entry, LOG_WARNING, "lease_lost");
-		log_int(&entry, "sent", record->acking);
-		log_int(&entry, "acked", count);
+		log_int(&entry, "sent", batch->sending);
+		log_int(&entry, "recorded", count);
 		log_end(&entry);
 	}
-	record->delivered_count += count;
-	record->lost_count += record->acking - count;
-	event_free_first(&record->delivered, record->acking);
-	if (record->acks_max < INT_MAX / 2)
-		record->acks_max *= 2;
-	record->ack_due_us = clock_now() + ACK_DELAY_US;
+	record->lost_count += batch->sending - count;
+	event_free_first(&batch->events, batch->sending);
+	if (batch->most < INT_MAX / 2)
+		batch->most *= 2;
+	return count;
 }
 
 static void
@@ -180,9 +222,13 @@ fail_refused(Record *record)
 static void
 drop_outcome(Record *record, EventList *list, Event *event)
 {
-	event_log(LOG_ERROR, "lease_lost", event,
-			  event->error != NULL ? "its failure could not be recorded" :
-			  "its delivery could not be recorded");
+	const char *error = "its failure could not be recorded";
+
+	if (list == &record->delivered.events)
+		error = "its delivery could not be recorded";
+	else if (list == &record->released.events)
+		error = "it could not be given back";
+	event_log(LOG_ERROR, "lease_lost", event, error);
 	record->lost_count++;
 	record->dropped_count++;
 	event_remove(list, event);
@@ -216,10 +262,10 @@ not_recorded(Record *record, EventList *list, int count)
 }
 
 static void
-ack_not_recorded(Record *record)
+batch_not_recorded(Record *record, Batch *batch)
 {
-	record->acks_max = record->acking > 1 ? record->acking / 2 : 1;
-	not_recorded(record, &record->delivered, record->acking);
+	batch->most = batch->sending > 1 ? batch->sending / 2 : 1;
+	not_recorded(record, &batch->events, batch->sending);
 }
 
 static void
@@ -243,25 +289,48 @@ note_doubt(const EventList *list, int count)
 		event->in_doubt = true;
 }
 
-bool
+/* The answer to a batch; when its events become claimable, if they do. */
+static int64_t
+take_batch_answer(Record *record, Batch *batch, Answer answer,
+				  const PGresult *result)
+{
+	int64_t		after_us = batch->events.first->release_us;
+	int64_t		count;
+
+	if (answer == ANSWER_NONE || answer == ANSWER_NO_SUBSCRIPTION)
+		note_doubt(&batch->events, batch->sending);
+	else if (answer != ANSWER_RESULT)
+		batch_not_recorded(record, batch);
+	else
+	{
+		count = batch_recorded(record, batch, result);
+		if (batch == &record->released)
+			record->released_count += count;
+		else
+		{
+			record->delivered_count += count;
+			record->ack_due_us = clock_now() + ACK_DELAY_US;
+		}
+		/* These, or the next events of the same orders. */
+		return clock_now() + after_us;
+	}
+	return INT64_MAX;
+}
+
+int64_t
 record_take_answer(Record *record, Statement statement, Answer answer,
 				   const PGresult *result)
 {
-	if (answer == ANSWER_RESULT && statement == STATEMENT_ACK)
-	{
-		acked(record, result);
-		/* The next event of the same order. */
-		return true;
-	}
+	if (statement == STATEMENT_ACK)
+		return take_batch_answer(record, &record->delivered, answer, result);
+	if (statement == STATEMENT_RELEASE)
+		return take_batch_answer(record, &record->released, answer, result);
+
 	if (answer == ANSWER_RESULT)
 		fail_recorded(record, result);
-	else if (answer == ANSWER_NONE)
-		note_doubt(statement == STATEMENT_ACK ?
-				   &record->delivered : &record->failed,
-				   statement == STATEMENT_ACK ? record->acking : 1);
-	else if (statement == STATEMENT_ACK)
-		ack_not_recorded(record);
+	else if (answer == ANSWER_NONE || answer == ANSWER_NO_SUBSCRIPTION)
+		note_doubt(&record->failed, 1);
 	else
 		fail_not_recorded(record, answer);
-	return false;
+	return INT64_MAX;
 }

@@ -2,191 +2,82 @@
  * relay.c
  *		The relay's loop: claim, deliver, record.
  *
- * One thread, one place to wait. An event goes through four lists:
+ * One thread, one place to wait. An event goes through these lists:
  *
  *		claim -> queued -> in_flight -> delivered -> ack
- *									 \-> failed ---> fail
+ *					\			\-----> failed ----> fail
+ *					 \-----------\----> released --> release
  *
  * No transaction is open while an event is in any of them: a claim is
  * committed when its result is here, and the lease keeps the event ours. So
  * the rules are about time:
  *
  *	- A delivery starts only if it would time out before the lease ends.
- *	  Otherwise the event is dropped; its lease lapses and it is claimed again.
  *	- Claim only what can be started soon; pace.c says when and how much that
- *	  is.
- *	- The database runs one statement at a time. A full or waiting batch of
- *	  acks goes first, then failures, then claims, and acks that need not wait
- *	  for more.
+ *	  is, and receiver.c when nothing can.
+ *	- The database runs one statement at a time. Whether our subscription is
+ *	  there goes first, then a full or waiting batch of acks, failures, what is
+ *	  released, claims, and acks that need not wait for more.
  *
- * What follows delivery is in record.c.
+ * The lists up to the delivery's end are in delivery.c, the others in record.c.
  */
 #include "relay.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "database.h"
+#include "delivery.h"
 #include "event.h"
-#include "http.h"
+#include "figures.h"
 #include "log.h"
 #include "memory.h"
-#include "output.h"
-#include "pace.h"
+#include "monitor.h"
 #include "program.h"
 #include "record.h"
+#include "report.h"
 #include "statement.h"
+
+#define GONE_REASON		"the endpoint answered 410"
 
 typedef enum RelayState
 {
 	RELAY_RUNNING,
-	RELAY_DRAINING,				/* claims nothing more */
-	RELAY_ENDING				/* starts nothing more */
+	RELAY_STOPPING,				/* starts nothing more */
+	RELAY_ABANDONED				/* nothing can be recorded any more */
 } RelayState;
 
 typedef struct Relay
 {
 	const Options *options;
-	Secrets    *secrets;
+	Setup	   *setup;
 	Database   *database;
+	Monitor    *monitor;		/* NULL: there are no metrics */
 	CURLM	   *multi;
-	Http	   *http;			/* NULL when writing to stdout */
-	Output		output;
 	RelayState	state;
 	int			exit_code;
 
-	EventList	queued;
-	EventList	in_flight;
+	Delivery	delivery;
 	Record		record;
 
-	bool		look;			/* there may be something to claim */
+	bool		list_due;		/* look whether our subscription is there */
+	bool		pause_due;
+	int64_t		pause_until_us; /* try for so long */
+
+	int64_t		look_us;		/* when there may be something to claim */
+	int64_t		look_again_us;	/* the latest time of which that is true */
 	bool		claimed_alone;	/* nothing else was here at the last claim */
 	int			claim_size;
 	int64_t		claim_us;		/* when the last one was sent */
-	Pace		pace;
 
 	int64_t		status_due_us;
 	int64_t		claimed_count;
-	int64_t		too_short_count;	/* leases that were too short to deliver */
 	int64_t		dropped_before; /* outcomes, before we began to stop */
 } Relay;
-
-/* ---- log ---- */
-
-static void
-log_start(const Options *options)
-{
-	LogEntry	entry;
-
-	log_begin(&entry, LOG_INFO, "start");
-	log_text(&entry, "version", COMMERCE_VERSION);
-	log_text(&entry, "to", options->to_stdout ? "stdout" : options->shown_url);
-	log_int(&entry, "secrets", options->secret_file_count);
-	log_int(&entry, "batch_size", options->batch_size);
-	log_int(&entry, "concurrency", options->concurrency);
-	log_int(&entry, "lease_ms", options->lease_us / US_PER_MS);
-	log_int(&entry, "timeout_ms", options->timeout_us / US_PER_MS);
-	log_int(&entry, "poll_interval_ms", options->poll_interval_us / US_PER_MS);
-	log_text(&entry, "once", options->once ? "on" : "off");
-	log_end(&entry);
-}
-
-static int64_t
-oldest(const EventList *list, int64_t so_far)
-{
-	for (const Event *event = list->first; event != NULL; event = event->next)
-	{
-		if (event->occurred_us < so_far)
-			so_far = event->occurred_us;
-	}
-	return so_far;
-}
-
-static void
-log_status(const Relay *relay)
-{
-	int64_t		now = clock_now();
-	int64_t		first = now;
-	LogEntry	entry;
-
-	first = oldest(&relay->queued, first);
-	first = oldest(&relay->in_flight, first);
-	first = oldest(&relay->record.delivered, first);
-	first = oldest(&relay->record.failed, first);
-	log_begin(&entry, LOG_INFO, "status");
-	log_int(&entry, "claimed", relay->claimed_count);
-	log_int(&entry, "delivered", relay->record.delivered_count);
-	log_int(&entry, "failed", relay->record.failed_count);
-	log_int(&entry, "dead", relay->record.dead_count);
-	log_int(&entry, "in_flight", relay->in_flight.count);
-	log_int(&entry, "queued", relay->queued.count);
-	log_int(&entry, "lag_ms", (now - first) / US_PER_MS);
-	log_int(&entry, "lease_lost",
-			relay->record.lost_count + relay->too_short_count);
-	log_end(&entry);
-}
-
-/* ---- stop ---- */
-
-static void
-stop(Relay *relay, RelayState state, int exit_code, const char *reason)
-{
-	LogEntry	entry;
-
-	if (state <= relay->state)
-		return;
-	relay->state = state;
-	relay->exit_code = exit_code;
-	relay->dropped_before = relay->record.dropped_count;
-	log_begin(&entry,
-			  exit_code == EXIT_ENDPOINT_GONE || exit_code == EXIT_STDOUT ?
-			  LOG_ERROR : LOG_INFO, "stopping");
-	log_text(&entry, "reason", reason);
-	log_int(&entry, "in_flight", relay->in_flight.count);
-	log_int(&entry, "queued", relay->queued.count);
-	log_end(&entry);
-}
-
-static void
-reload_secrets(Relay *relay)
-{
-	const Options *options = relay->options;
-	char		error[ERROR_SIZE];
-	LogEntry	entry;
-
-	if (secrets_load(relay->secrets, options->secret_files,
-					 options->secret_file_count, error))
-	{
-		log_begin(&entry, LOG_INFO, "secrets_loaded");
-		log_int(&entry, "secrets", relay->secrets->count);
-	}
-	else
-	{
-		log_begin(&entry, LOG_ERROR, "secrets_not_loaded");
-		log_text(&entry, "error", error);
-	}
-	log_end(&entry);
-}
-
-static void
-react_to_signals(Relay *relay, int signals)
-{
-	char		numbers[64];
-	ssize_t		count = read(signals, numbers, sizeof(numbers));
-
-	for (ssize_t i = 0; i < count; i++)
-	{
-		if (numbers[i] == SIGHUP)
-			reload_secrets(relay);
-		else
-			stop(relay, RELAY_DRAINING, EXIT_DONE,
-				 numbers[i] == SIGTERM ? "SIGTERM" : "SIGINT");
-	}
-}
-
-/* ---- claim ---- */
 
 static int64_t
 smaller(int64_t one, int64_t other)
@@ -194,40 +85,221 @@ smaller(int64_t one, int64_t other)
 	return one < other ? one : other;
 }
 
-/* How many events are to be delivered. */
-static int
-undelivered(const Relay *relay)
+static int64_t
+larger(int64_t one, int64_t other)
 {
-	return relay->queued.count + relay->in_flight.count;
+	return one > other ? one : other;
+}
+
+/* ---- figures ---- */
+
+static void
+look_at_relay(Figures *figures, const void *argument)
+{
+	const Relay *relay = argument;
+	const Delivery *delivery = &relay->delivery;
+	const Record *record = &relay->record;
+	int64_t		now = clock_now();
+	int64_t		first_us = event_oldest_us(&delivery->queued, now);
+
+	first_us = event_oldest_us(&delivery->in_flight, first_us);
+	figures->subscription = relay->options->subscription;
+	figures->claimed = relay->claimed_count;
+	figures->delivered = record->delivered_count;
+	figures->failed = record->failed_count;
+	figures->dead = record->dead_count;
+	figures->released = record->released_count;
+	figures->lease_lost = record->lost_count;
+	figures->took = &delivery->took;
+	figures->in_flight = delivery->in_flight.count;
+	figures->queued = delivery->queued.count;
+	figures->lag_us = now - record_oldest_us(record, first_us);
+	figures->receiver = receiver_state(&delivery->receiver);
+	figures->connected = database_is_up(relay->database);
+	figures->stopping = relay->state != RELAY_RUNNING;
+}
+
+static void
+log_status(const Relay *relay)
+{
+	Figures		figures;
+
+	look_at_relay(&figures, relay);
+	report_status(&figures);
+}
+
+/* ---- stop ---- */
+
+static void
+stop(Relay *relay, RelayState state, int exit_code, const char *reason)
+{
+	Figures		figures;
+	bool		expected = exit_code == EXIT_DONE ||
+		exit_code == EXIT_SOME_FAILED;
+
+	if (state <= relay->state)
+		return;
+	if (relay->state == RELAY_RUNNING)
+		relay->dropped_before = relay->record.dropped_count;
+	if (relay->exit_code == EXIT_DONE)
+		relay->exit_code = exit_code;
+	relay->state = state;
+	look_at_relay(&figures, relay);
+	report_stopping(expected ? LOG_INFO : LOG_ERROR, reason, &figures);
+}
+
+static void
+log_reload(const char *what, int count, const char *error)
+{
+	char		name[32];
+	LogEntry	entry;
+
+	snprintf(name, sizeof(name), "%s_%s", what,
+			 error == NULL ? "loaded" : "not_loaded");
+	log_begin(&entry, error == NULL ? LOG_INFO : LOG_ERROR, name);
+	if (error == NULL)
+		log_int(&entry, what, count);
+	else
+		log_text(&entry, "error", error);
+	log_end(&entry);
+}
+
+static void
+reload(Relay *relay)
+{
+	const Options *options = relay->options;
+	Secrets    *secrets = &relay->setup->secrets;
+	Headers    *headers;
+	char		error[ERROR_SIZE];
+
+	if (options->to_stdout)
+		return;
+	if (secrets_load(secrets, options->secret_files,
+					 options->secret_file_count, error))
+		log_reload("secrets", secrets->count, NULL);
+	else
+		log_reload("secrets", 0, error);
+	if (options->header_file == NULL)
+		return;
+	headers = headers_load(options, error);
+	if (headers == NULL)
+	{
+		log_reload("headers", 0, error);
+		return;
+	}
+	log_reload("headers", headers_added(headers), NULL);
+	http_set_headers(relay->delivery.http, headers);
+	headers_drop(headers);
+}
+
+static void
+react_to_signals(Relay *relay)
+{
+	char		numbers[64];
+	ssize_t		count = read(relay->setup->signals, numbers, sizeof(numbers));
+
+	for (ssize_t i = 0; i < count; i++)
+	{
+		if (numbers[i] == SIGHUP)
+			reload(relay);
+		else
+			stop(relay, RELAY_STOPPING, EXIT_DONE,
+				 numbers[i] == SIGTERM ? "SIGTERM" : "SIGINT");
+	}
+}
+
+/* ---- the subscription ---- */
+
+/* Go on only if it is among those that there are. */
+static void
+listed(Relay *relay, const PGresult *result)
+{
+	const char *ours = relay->options->subscription;
+	char		reason[ERROR_SIZE];
+	size_t		used;
+
+	relay->list_due = false;
+	for (int i = 0; i < PQntuples(result); i++)
+	{
+		if (strcmp(PQgetvalue(result, i, 0), ours) == 0)
+			return;
+	}
+	used = (size_t) snprintf(reason, sizeof(reason), "there is no subscription"
+							 " %s, but %s", ours,
+							 PQntuples(result) > 0 ? "" : "none at all");
+	for (int i = 0; i < PQntuples(result) && used < sizeof(reason); i++)
+		used += (size_t) snprintf(reason + used, sizeof(reason) - used,
+								  "%s%s", i > 0 ? ", " : "",
+								  PQgetvalue(result, i, 0));
+	stop(relay, RELAY_ABANDONED, EXIT_CONFIGURATION, reason);
+}
+
+static void
+pause_subscription(Relay *relay)
+{
+	if (relay->state != RELAY_RUNNING)
+		return;
+	stop(relay, RELAY_STOPPING, EXIT_ENDPOINT_GONE, GONE_REASON);
+	relay->pause_due = true;
+	relay->pause_until_us = clock_now() + relay->options->lease_us;
+}
+
+static void
+paused(Relay *relay)
+{
+	LogEntry	entry;
+
+	relay->pause_due = false;
+	log_begin(&entry, LOG_WARNING, "subscription_paused");
+	log_text(&entry, "subscription", relay->options->subscription);
+	log_end(&entry);
+}
+
+/* ---- claim ---- */
+
+/* From that time on there is, or may be, something to claim. */
+static void
+note_claimable(Relay *relay, int64_t time_us)
+{
+	if (time_us == INT64_MAX)
+		return;
+	relay->look_us = smaller(relay->look_us, time_us);
+	relay->look_again_us = larger(relay->look_again_us, time_us);
 }
 
 static bool
-is_claim_wanted(const Relay *relay)
+nothing_here(const Relay *relay)
 {
-	if (relay->state != RELAY_RUNNING ||
-		pace_room(&relay->pace, undelivered(relay)) <= 0 ||
-		!pace_is_time(&relay->pace, undelivered(relay)))
-		return false;
-	if (relay->options->once &&
-		undelivered(relay) + record_left(&relay->record) == 0)
-		return true;
-	return relay->look ||
-		clock_now() >= relay->claim_us + relay->options->poll_interval_us;
+	return delivery_count(&relay->delivery) + record_left(&relay->record) == 0;
+}
+
+/* When to claim, if nothing happens before. */
+static int64_t
+claim_due_us(const Relay *relay)
+{
+	int64_t		due_us = smaller(relay->look_us, relay->claim_us +
+								 relay->options->poll_interval_us);
+
+	if (relay->state != RELAY_RUNNING || delivery_room(&relay->delivery) <= 0)
+		return INT64_MAX;
+	if (relay->options->once && nothing_here(relay))
+		due_us = 0;
+	return larger(due_us, delivery_claim_us(&relay->delivery));
 }
 
 static void
 claim_more(Relay *relay)
 {
 	const Options *options = relay->options;
-	int			room = pace_room(&relay->pace, undelivered(relay));
 
-	relay->claim_size = (int) smaller(room, options->batch_size);
-	relay->claimed_alone =
-		undelivered(relay) + record_left(&relay->record) == 0;
-	relay->look = false;
+	relay->claim_size = (int) smaller(delivery_room(&relay->delivery),
+									  options->batch_size);
+	relay->claimed_alone = nothing_here(relay);
 	/* Before it is sent, so that our lease ends before the database's. */
 	relay->claim_us = clock_now();
-	statement_claim(relay->database, options->lease_us, relay->claim_size);
+	relay->look_us = relay->look_again_us > relay->claim_us ?
+		relay->look_again_us : INT64_MAX;
+	statement_claim(relay->database, options, relay->claim_size);
 }
 
 static void
@@ -235,6 +307,7 @@ claimed(Relay *relay, const PGresult *result)
 {
 	int			count = PQntuples(result);
 	int64_t		now = clock_now();
+	EventList	events = {0};
 
 	for (int i = 0; i < count; i++)
 	{
@@ -247,104 +320,18 @@ claimed(Relay *relay, const PGresult *result)
 		event->attempt = atoi(PQgetvalue(result, i, CLAIM_ATTEMPT));
 		event->occurred_us = now - atoll(PQgetvalue(result, i, CLAIM_AGE_US));
 		event->lease_end_us = relay->claim_us + relay->options->lease_us;
-		event_append(&relay->queued, event);
+		event_append(&events, event);
 	}
-	pace_learn_claim(&relay->pace, now - relay->claim_us);
+	delivery_take(&relay->delivery, &events);
+	pace_learn_claim(&relay->delivery.pace, now - relay->claim_us);
 	relay->claimed_count += count;
 	if (count == relay->claim_size)
-		relay->look = true;
+		note_claimable(relay, now);
 	if (relay->options->once && relay->claimed_alone && count == 0)
-		stop(relay, RELAY_DRAINING,
+		stop(relay, RELAY_STOPPING,
 			 relay->record.failed_count + relay->record.dropped_count +
-			 relay->too_short_count > 0 ? EXIT_SOME_FAILED : EXIT_DONE,
-			 "nothing is due");
-}
-
-/* ---- deliver ---- */
-
-/* The next queued event that has time enough, or NULL. */
-static Event *
-next_queued(Relay *relay)
-{
-	int64_t		now = clock_now();
-	Event	   *event;
-
-	while ((event = relay->queued.first) != NULL)
-	{
-		event_remove(&relay->queued, event);
-		if (now + relay->options->timeout_us <= event->lease_end_us)
-		{
-			event->started_us = now;
-			event_append(&relay->in_flight, event);
-			return event;
-		}
-		event_log(LOG_WARNING, "lease_too_short", event,
-				  "not delivered: the lease would end before the timeout");
-		relay->too_short_count++;
-		event_free(event);
-	}
-	return NULL;
-}
-
-/* The delivery ended, well or with an error. */
-static void
-finished(Relay *relay, Event *event)
-{
-	pace_learn_delivery(&relay->pace, clock_now() - event->started_us);
-	event_remove(&relay->in_flight, event);
-	if (event->error != NULL)
-		event_log(LOG_WARNING, "delivery_failed", event, event->error);
-	record_add(&relay->record, event);
-}
-
-/* Whether some ended, so that there is more to do before waiting. */
-static bool
-deliver_by_http(Relay *relay)
-{
-	Event	   *event;
-	int			unfinished;
-	bool		some_finished = false;
-
-	while (relay->state != RELAY_ENDING &&
-		   relay->in_flight.count < relay->options->concurrency &&
-		   (event = next_queued(relay)) != NULL)
-	{
-		if (!http_start(relay->http, event))
-			finished(relay, event);
-	}
-	curl_multi_perform(relay->multi, &unfinished);
-	while ((event = http_take_finished(relay->http)) != NULL)
-	{
-		finished(relay, event);
-		some_finished = true;
-	}
-	if (http_is_gone(relay->http))
-		stop(relay, RELAY_ENDING, EXIT_ENDPOINT_GONE,
-			 "the endpoint answered 410");
-	return some_finished;
-}
-
-static void
-deliver_to_stdout(Relay *relay)
-{
-	Event	   *event;
-
-	for (;;)
-	{
-		if (relay->output.event == NULL)
-		{
-			event = next_queued(relay);
-			if (event == NULL)
-				return;
-			output_start(&relay->output, event);
-		}
-		event = output_take_finished(&relay->output);
-		if (event == NULL)
-			break;
-		finished(relay, event);
-	}
-	if (relay->output.broken)
-		stop(relay, RELAY_ENDING, EXIT_STDOUT, relay->output.event->error);
+			 relay->delivery.receiver.suspects.count > 0 ?
+			 EXIT_SOME_FAILED : EXIT_DONE, "nothing is due");
 }
 
 /* ---- the loop ---- */
@@ -359,66 +346,110 @@ take_answer(Relay *relay)
 
 	if (statement == STATEMENT_NONE)
 		return;
-	if (statement != STATEMENT_CLAIM)
+	if (answer == ANSWER_NO_SUBSCRIPTION)
+		relay->list_due = true;
+	switch (statement)
 	{
-		if (record_take_answer(&relay->record, statement, answer, result))
-			relay->look = true;
+		case STATEMENT_NONE:
+			break;
+		case STATEMENT_LIST:
+			if (answer == ANSWER_RESULT)
+				listed(relay, result);
+			break;
+		case STATEMENT_CLAIM:
+			if (answer == ANSWER_RESULT)
+				claimed(relay, result);
+			else
+				note_claimable(relay, clock_now());
+			break;
+		case STATEMENT_PAUSE:
+			if (answer == ANSWER_RESULT)
+				paused(relay);
+			break;
+		case STATEMENT_ACK:
+		case STATEMENT_FAIL:
+		case STATEMENT_RELEASE:
+			note_claimable(relay, record_take_answer(&relay->record, statement,
+													 answer, result));
+			break;
 	}
-	else if (answer == ANSWER_RESULT)
-		claimed(relay, result);
-	else
-		relay->look = true;
 	PQclear(result);
 }
 
 static void
 use_database(Relay *relay)
 {
-	database_advance(relay->database);
+	Database   *database = relay->database;
+
+	database_advance(database);
 	if (relay->state != RELAY_RUNNING)
-		database_end_claim(relay->database);
+		database_end_claim(database);
 	take_answer(relay);
-	if (database_take_notification(relay->database))
-		relay->look = true;
-	if (database_take_loss(relay->database) && relay->options->once)
-		relay->exit_code = EXIT_DATABASE;
-	if (!database_is_idle(relay->database))
+	if (database_take_notification(database))
+		note_claimable(relay, clock_now());
+	if (database_take_loss(database))
+	{
+		relay->list_due = true;
+		if (relay->options->once)
+			relay->exit_code = EXIT_DATABASE;
+	}
+	if (!database_is_idle(database))
 		return;
 
-	if (record_send(&relay->record, false))
+	if (relay->list_due)
+		statement_list(database);
+	else if (record_send(&relay->record, false))
 		return;
-	if (is_claim_wanted(relay))
+	else if (relay->pause_due)
+		statement_pause(database, relay->options, GONE_REASON);
+	else if (clock_now() >= claim_due_us(relay))
 		claim_more(relay);
-	else if (undelivered(relay) == 0)
+	else if (delivery_count(&relay->delivery) == 0)
 		record_send(&relay->record, true);
+}
+
+static void
+deliver(Relay *relay, bool *more)
+{
+	Delivery   *delivery = &relay->delivery;
+
+	*more = delivery_go_on(delivery, relay->state != RELAY_RUNNING);
+	if (delivery->gone)
+		pause_subscription(relay);
+	else if (delivery->output.broken)
+		stop(relay, RELAY_STOPPING, EXIT_STDOUT, "stdout cannot be written");
+	else if (relay->options->once && delivery->receiver.away)
+		stop(relay, RELAY_STOPPING, EXIT_SOME_FAILED, "the receiver is away");
 }
 
 /* Wait until there is something to do. */
 static void
-wait_for_work(Relay *relay, int signals)
+wait_for_work(Relay *relay)
 {
-	const Options *options = relay->options;
-	struct curl_waitfd files[3] = {{.fd = signals, .events = CURL_WAIT_POLLIN}};
+	struct curl_waitfd files[4] = {
+		{.fd = relay->setup->signals, .events = CURL_WAIT_POLLIN}
+	};
 	unsigned	count = 1;
 	int64_t		now = clock_now();
 	int64_t		until;
 
 	if (database_wait(relay->database, &files[count], &until))
 		count++;
-	if (relay->output.event != NULL && !relay->output.broken)
+	if (relay->delivery.output.event != NULL)
 	{
 		files[count].fd = STDOUT_FILENO;
 		files[count++].events = CURL_WAIT_POLLOUT;
 	}
+	if (relay->monitor != NULL)
+		until = smaller(until, monitor_wait(relay->monitor, &files[count++]));
 	if (database_is_idle(relay->database))
 	{
-		if (relay->record.delivered.count > 0)
+		if (relay->record.delivered.events.count > 0)
 			until = smaller(until, relay->record.ack_due_us);
-		if (relay->state == RELAY_RUNNING &&
-			undelivered(relay) < options->concurrency)
-			until = smaller(until, relay->claim_us + options->poll_interval_us);
+		until = smaller(until, claim_due_us(relay));
 	}
-	if (options->status_interval_us > 0)
+	until = smaller(until, delivery_until_us(&relay->delivery));
+	if (relay->options->status_interval_us > 0)
 		until = smaller(until, relay->status_due_us);
 	/* A lease that ends unrecorded may end the program. */
 	until = smaller(until, now + US_PER_S);
@@ -432,18 +463,18 @@ static bool
 is_done(Relay *relay)
 {
 	int			unrecorded = record_left(&relay->record);
-	bool		idle = relay->in_flight.count == 0 || relay->output.broken;
 
-	if (relay->options->once && relay->exit_code == EXIT_DATABASE)
+	if (relay->state == RELAY_ABANDONED ||
+		(relay->options->once && relay->exit_code == EXIT_DATABASE))
 		return true;
-	if (relay->state == RELAY_RUNNING || !idle ||
-		(relay->state == RELAY_DRAINING && relay->queued.count > 0))
+	if (relay->state == RELAY_RUNNING || delivery_count(&relay->delivery) > 0)
 		return false;
-	if (unrecorded == 0)
+	if (unrecorded == 0 && !relay->pause_due)
 		return !database_is_busy(relay->database);
 	if ((database_is_up(relay->database) &&
 		 !database_is_stuck(relay->database)) ||
-		!record_is_too_late(&relay->record))
+		!record_is_too_late(&relay->record) ||
+		(relay->pause_due && clock_now() < relay->pause_until_us))
 		return false;
 	relay->record.lost_count += unrecorded;
 	relay->record.dropped_count += unrecorded;
@@ -451,21 +482,18 @@ is_done(Relay *relay)
 }
 
 static void
-loop(Relay *relay, int signals)
+loop(Relay *relay)
 {
 	int64_t		status_interval_us = relay->options->status_interval_us;
 
 	relay->status_due_us = clock_now() + status_interval_us;
 	for (;;)
 	{
-		bool		more = false;
+		bool		more;
 
-		react_to_signals(relay, signals);
+		react_to_signals(relay);
 		use_database(relay);
-		if (relay->http != NULL)
-			more = deliver_by_http(relay);
-		else if (relay->state != RELAY_ENDING)
-			deliver_to_stdout(relay);
+		deliver(relay, &more);
 		/* What just ended can be recorded before we wait. */
 		use_database(relay);
 		if (is_done(relay))
@@ -475,42 +503,44 @@ loop(Relay *relay, int signals)
 			log_status(relay);
 			relay->status_due_us = clock_now() + status_interval_us;
 		}
+		if (relay->monitor != NULL)
+			monitor_go_on(relay->monitor);
 		if (!more)
-			wait_for_work(relay, signals);
+			wait_for_work(relay);
 	}
 }
 
 int
-relay_run(const Options *options, Secrets *secrets, int signals)
+relay_run(Setup *setup)
 {
+	const Options *options = &setup->options;
 	Relay		relay = {
 		.options = options,
-		.secrets = secrets,
-		.pace = {.options = options}
+		.setup = setup,
+		.list_due = true
 	};
-	LogEntry	entry;
 
-	log_start(options);
+	report_start(options,
+				 setup->headers != NULL ? headers_added(setup->headers) : 0);
 	relay.multi = memory_check(curl_multi_init());
-	if (!options->to_stdout)
-		relay.http = http_new(relay.multi, options, secrets);
 	relay.database = database_new(options);
-	record_init(&relay.record, relay.database, options->batch_size);
-	loop(&relay, signals);
+	record_init(&relay.record, relay.database, options);
+	delivery_init(&relay.delivery, options, &setup->secrets, setup->headers,
+				  relay.multi, &relay.record);
+	if (setup->listener >= 0)
+		relay.monitor = monitor_new(setup->listener, look_at_relay, &relay);
+	loop(&relay);
 	if (relay.exit_code == EXIT_DONE &&
 		relay.record.dropped_count > relay.dropped_before)
 		relay.exit_code = EXIT_DATABASE;
 
 	log_status(&relay);
-	log_begin(&entry, LOG_INFO, "shutdown");
-	log_int(&entry, "exit_code", relay.exit_code);
-	log_end(&entry);
+	report_end(relay.exit_code);
+	if (relay.monitor != NULL)
+		monitor_free(relay.monitor);
+	delivery_free(&relay.delivery);
 	database_free(relay.database);
-	if (relay.http != NULL)
-		http_free(relay.http);
 	curl_multi_cleanup(relay.multi);
-	event_free_first(&relay.queued, relay.queued.count);
-	event_free_first(&relay.in_flight, relay.in_flight.count);
 	record_free(&relay.record);
 	return relay.exit_code;
 }

@@ -6,7 +6,6 @@
 #define RELAY_SECRETS_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "signature.h"
 #include "text.h"
@@ -23,12 +22,6 @@ typedef struct Secrets
  */
 extern bool secrets_load(Secrets *secrets, const char *const *files, int count,
 						 char error[ERROR_SIZE]);
-
-/*
- * Whether nobody but its owner can read or write the file, which has that
- * mode.
- */
-extern bool secrets_is_private(const char *file, mode_t mode);
 
 extern void secrets_wipe(Secrets *secrets);
 

@@ -1,6 +1,6 @@
 /*
  * statement.h
- *		The SQL that the relay runs: claim, acknowledge, report a failure.
+ *		The SQL that the relay runs.
  */
 #ifndef RELAY_STATEMENT_H
 #define RELAY_STATEMENT_H
@@ -19,9 +19,18 @@ enum
 };
 
 /* Each is sent only when the database is idle. */
-extern void statement_claim(Database *database, int64_t lease_us,
+extern void statement_list(Database *database);
+extern void statement_claim(Database *database, const Options *options,
 							int batch_size);
-extern void statement_ack(Database *database, const Event *first, int count);
-extern void statement_fail(Database *database, const Event *event);
+extern void statement_ack(Database *database, const Options *options,
+						  const Event *first, int count);
+extern void statement_fail(Database *database, const Options *options,
+						   const Event *event);
+
+/* They are available again after so long. */
+extern void statement_release(Database *database, const Options *options,
+							  const Event *first, int count, int64_t after_us);
+extern void statement_pause(Database *database, const Options *options,
+							const char *reason);
 
 #endif

@@ -18,8 +18,8 @@ my $receiver = start_receiver([$secret]);
 
 my ($help, $stderr) = run_command([ 'commerce_relay', '--help' ]);
 like($help, qr/--$_\b/, "--help explains --$_")
-	foreach qw(conninfo url secret-file batch-size concurrency lease timeout poll-interval
-	once to config status-interval ca-file help version);
+	foreach qw(conninfo subscription url secret-file header header-file batch-size concurrency
+	lease timeout poll-interval metrics-listen once to config status-interval ca-file help version);
 like($help, qr/$_/, "--help speaks of $_")
 	foreach qw(SIGTERM SIGHUP), '[Ee]xit', '0600|umask 077', 'openssl rand';
 is($stderr, '', 'on stdout alone');
@@ -53,13 +53,26 @@ refused("$_->[0] $_->[1]", qr/\b$_->[0]\b/, $_->[0] => $_->[1])
 	[ 'timeout', '99ms' ], [ 'timeout', '' ], [ 'lease', '25h' ], [ 'lease', '999ms' ],
 	[ 'lease', '99999999999999999999s' ], [ 'timeout', 'nan' ], [ 'timeout', '-5s' ],
 	[ 'to', 'mail' ], [ 'url', 'ftp://127.0.0.1/' ], [ 'url', 'file:///etc/passwd' ],
-	[ 'url', '127.0.0.1' ];
+	[ 'url', '127.0.0.1' ], [ 'subscription', '' ], [ 'subscription', 'Default' ],
+	[ 'subscription', 'a b' ], [ 'subscription', "caf\xc3\xa9" ], [ 'subscription', 'x' x 64 ],
+	map { [ 'metrics-listen', $_ ] } '', '9187', 'localhost', ':9187', '127.0.0.1:0',
+	'127.0.0.1:65536', '127.0.0.1:http', '::1:9187', '[::1]', '[]:9187', '127.0.0.1:9187x';
 refused('a CA file that is not there', qr{/nowhere/ca\.pem}, 'ca-file' => '/nowhere/ca.pem');
 refused('a lease as long as the timeout', qr/lease/, lease => '10s', timeout => '10s');
 refused('--url with --to stdout', qr/url/, to => 'stdout', 'secret-file' => undef);
 refused('--secret-file with --to stdout', qr/secret-file/, to => 'stdout', url => undef);
 
-is(events($node, 'status, attempt'), 'available|0', 'none of them has touched the event');
+refused('--header with --to stdout', qr/header/, to => 'stdout', url => undef,
+	'secret-file' => undef, header => 'X: y');
+
+# ---- which subscription ----
+
+$node->safe_psql('postgres', q(SELECT FROM commerce.create_subscription('crm')));
+refused('a subscription that is not there', qr/no subscription erp, but crm, default"/,
+	subscription => 'erp');
+refused('the longest name of none', qr/x{63}/, subscription => 'x' x 63);
+is($node->safe_psql('postgres', 'SELECT DISTINCT status, attempt FROM commerce.deliveries'),
+	'available|0', 'none of them has touched the event');
 
 # ---- the configuration file ----
 
@@ -70,6 +83,7 @@ conninfo = '$conninfo'
   url=$receiver->{url}
 secret-file = $secret
 secret-file = '@{[ secret_file('b') ]}'
+subscription = default
 batch-size = 7
 lease = 2min
 timeout = 1500ms
@@ -91,7 +105,8 @@ is($code, 0, 'an option beside the configuration file');
 like($log, qr/event=start\b.*\bbatch.size=9\b/, 'goes before it');
 
 foreach my $wrong ('concurency = 3', 'concurrency = lots', 'concurrency', "url = 'http://x",
-	"ca-file = 'x''", "ca-file = '''", "ca-file = 'x' y", "secret-file = $secret", 'config = /etc/passwd')
+	"ca-file = 'x''", "ca-file = '''", "ca-file = 'x' y", "secret-file = $secret", 'config = /etc/passwd',
+	'subscription = Default')
 {
 	my $file = write_file(slurp_file($config) . "$wrong\n");
 	my $line = () = slurp_file($file) =~ /\n/g;

@@ -1,5 +1,5 @@
-# Whatever the receiver answers, or does not: nothing is lost, what went wrong can
-# be read in SQL, and the event comes again when it should.
+# Whatever the receiver answers, or does not: nothing is lost, whoever is to blame
+# can be read in SQL or the log, and the event comes again when it should.
 use strict;
 use warnings;
 use FindBin;
@@ -13,29 +13,36 @@ use RelayTest;
 my $node = new_shop('answers');
 my $receiver = start_receiver([ secret_file('a') ]);
 
-# One event and one try: its exit code, and what the outbox says of it. The next
-# try is so many seconds after the relay began, and so many after it ended.
+# One event and one try: its exit code, and what its delivery says. The next try is
+# so many seconds after the relay began, and so many after it ended.
 sub try_answer
 {
 	my ($answer, %options) = @_;
 
-	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
+	forget_events($node);
 	place($node);
 	answer($receiver, "* $answer");
 	my ($begin) = $node->safe_psql('postgres', 'SELECT extract(epoch FROM clock_timestamp())');
 	my ($code, $log) = run_relay($node, $receiver, once => 1, %options);
 	my ($end) = $node->safe_psql('postgres', 'SELECT extract(epoch FROM clock_timestamp())');
-	my $row = $node->safe_psql('postgres', "SELECT status, attempt, last_error,
-		extract(epoch FROM next_attempt_at) - $begin, extract(epoch FROM next_attempt_at) - $end
-		FROM commerce.deliveries");
+	my $row = events($node, "status, attempt, failures, last_error,
+		extract(epoch FROM next_attempt_at) - $begin, extract(epoch FROM next_attempt_at) - $end");
 	my %try = (code => $code, log => $log);
 
-	@try{qw(status attempt error after_begin after_end)} = split /\|/, $row;
+	@try{qw(status attempt failures error after_begin after_end)} = split /\|/, $row;
 	return \%try;
 }
 
 # What libcurl says in its own words: not that there was an answer.
 my $no_answer = qr/^(?!HTTP \d)\S.*\w/;
+
+sub is_readable
+{
+	my ($name, $error) = @_;
+	is($error =~ /[^ -~]/, '', "$name: the error is one readable line");
+	cmp_ok(length $error, '<', 500, "$name: and no novel");
+	return;
+}
 
 # It failed, and will be tried again after the usual 5 s, +- 10 %.
 sub fails
@@ -43,13 +50,29 @@ sub fails
 	my ($name, $answer, $error, %options) = @_;
 	my $try = try_answer($answer, %options);
 
-	is("$try->{code} $try->{status} $try->{attempt}", '4 available 1', "$name: will be tried again");
+	is("$try->{code} $try->{status} $try->{attempt} $try->{failures}", '4 available 1 1',
+		"$name: has failed, and will be tried again");
 	like($try->{error}, $error, "$name: last_error");
-	is($try->{error} =~ /[^ -~]/, '', "$name: is one readable line");
-	cmp_ok(length $try->{error}, '<', 500, "$name: and no novel");
+	is_readable($name, $try->{error});
 	cmp_ok($try->{after_begin}, '>=', 4.5, "$name: after the usual while");
 	cmp_ok($try->{after_end}, '<=', 5.5, "$name: and no longer");
-	like($try->{log}, qr/event_id=\d+ .*order_id=\d+ .*attempt=1 /s, "$name: the log tells of it");
+	like($try->{log}, qr/event=delivery_failed event_id=\d+ .*order_id=\d+ .*attempt=1 /s,
+		"$name: the log tells of it");
+	return;
+}
+
+# It is given back, since the receiver may be to blame, and will soon be tried again.
+sub is_kept
+{
+	my ($name, $answer, $error, %options) = @_;
+	my $try = try_answer($answer, %options);
+
+	is("$try->{code} $try->{status} $try->{attempt} $try->{failures}", '4 available 1 0',
+		"$name: is kept without blame");
+	cmp_ok($try->{after_end}, '<=', 1, "$name: and will soon be tried again");
+	my ($told) = $try->{log} =~ /event=delivery_released event_id=\d+ .*attempt=1 error="(.*)"$/m;
+	like($told, $error, "$name: the log tells why");
+	is_readable($name, $told);
 	return;
 }
 
@@ -59,20 +82,20 @@ foreach my $fine (qw(200 201 202 204 299 slow:300 flood:200))
 	is("$try->{code} $try->{status} $try->{attempt}", '0 delivered 1', "$fine: delivered");
 }
 
-fails('500', '500', qr/^HTTP 500: told to answer 500$/);
 fails('404', '404', qr/^HTTP 404: told/);
 fails('304', '304', qr/^HTTP 304/);
-fails('unreadable answer', 'rude', qr/^HTTP 500: no/);
-fails('garbage', 'garbage', $no_answer);
-fails('endless trailers', 'trailers', qr/headers .* too long/);
-fails('endless body', 'flood:500', qr/^HTTP 500: and more/);
-fails('cut', 'cut', $no_answer);
-fails('never', 'never', $no_answer, timeout => '300ms');
-fails('slower than the timeout', 'slow:5000', $no_answer, timeout => '300ms');
+fails('endless body', 'flood:404', qr/^HTTP 404: and more/);
+is_kept('500', '500', qr/^HTTP 500: told to answer 500$/);
+is_kept('unreadable answer', 'rude', qr/^HTTP 500: no/);
+is_kept('garbage', 'garbage', $no_answer);
+is_kept('endless trailers', 'trailers', qr/headers .* too long/);
+is_kept('cut', 'cut', $no_answer);
+is_kept('never', 'never', $no_answer, timeout => '300ms');
+is_kept('slower than the timeout', 'slow:5000', $no_answer, timeout => '300ms');
 
 my $closed = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
-fails('nobody there', '200', qr/^could not connect: ./, url => "http://127.0.0.1:$closed/");
-fails('no such host', '200', qr/^could not connect: ./, url => 'http://host.invalid/');
+is_kept('nobody there', '200', qr/^could not connect: ./, url => "http://127.0.0.1:$closed/");
+is_kept('no such host', '200', qr/^could not connect: ./, url => 'http://host.invalid/');
 
 # The event is the same as before the move, and so is the receiver's address.
 my $before = requests($receiver);
@@ -81,28 +104,48 @@ is(requests($receiver) - $before, 1, '301: is not followed');
 
 # ---- Retry-After ----
 
+# Of an answer that speaks of the event.
 sub waits
 {
 	my ($answer, $least, $most, $name) = @_;
 	my $try = try_answer($answer);
 
-	is("$try->{status} $try->{attempt}", 'available 1', "$name: will be tried again");
+	is("$try->{status} $try->{failures}", 'available 1', "$name: will be tried again");
 	cmp_ok($try->{after_begin}, '>=', $least, "$name: not sooner");
 	cmp_ok($try->{after_end}, '<=', $most, "$name: nor later");
 	return;
 }
 
-waits('429:100', 100, 100, 'Retry-After in seconds');
+waits('404:100', 100, 100, 'Retry-After in seconds');
 # A date has no fraction of a second.
-waits('429:+300', 299, 301, 'Retry-After as a date');
-waits('503:100', 100, 100, 'Retry-After with 503');
-waits('503:10000000', 43200, 43200, 'Retry-After beyond 12 hours');
-waits('503:+10000000', 43200, 43200, 'a date beyond 12 hours');
-waits("429:$_", 4.5, 5.5, "Retry-After $_") foreach qw(0 soon -100 1e2 99999999999999999999999x);
+waits('404:+300', 299, 301, 'Retry-After as a date');
+waits('404:10000000', 43200, 43200, 'Retry-After beyond 12 hours');
+waits('404:+10000000', 43200, 43200, 'a date beyond 12 hours');
+waits("404:$_", 4.5, 5.5, "Retry-After $_") foreach qw(0 1 soon -100 1e2 99999999999999999999999x);
+
+# Of one that speaks of the receiver: it is left alone, and with --once the relay ends.
+sub is_away
+{
+	my ($answer, $least_ms, $most_ms, $name) = @_;
+	my $try = try_answer($answer);
+
+	is("$try->{code} $try->{status} $try->{failures}", '4 available 0', "$name: is kept without blame");
+	my ($wait_ms) = $try->{log} =~ /event=receiver_away next_try_ms=(\d+) /;
+	cmp_ok($wait_ms, '>=', $least_ms, "$name: not sooner");
+	cmp_ok($wait_ms, '<=', $most_ms, "$name: nor later");
+	like($try->{log}, qr/event=stopping reason="the receiver is away"/, "$name: the log tells why it ends");
+	return;
+}
+
+is_away('429:100', 100_000, 100_000, '429 with Retry-After');
+is_away('503:100', 100_000, 100_000, '503 with Retry-After');
+is_away('503:+300', 298_000, 301_000, '503 with Retry-After as a date');
+is_away('503:10000000', 3_600_000, 3_600_000, '503 with Retry-After beyond an hour');
+is_away('429', 1000, 1000, '429 and nothing else');
 
 # ---- the last attempt ----
 
-$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
+forget_events($node);
 place($node);
 answer($receiver, '* 404');
 $node->safe_psql('postgres', 'SELECT commerce.retry_event(event_id) FROM commerce.events;
@@ -122,7 +165,7 @@ is("$code " . events($node, 'status, attempt'), '0 delivered|2', 'retry_event() 
 # ---- 410: the receiver wants no more ----
 
 # The relay has seen that deliveries are quick, and so claims all 20 at once.
-$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
+forget_events($node);
 answer($receiver, '* 200');
 $relay = start_relay($node, $receiver, concurrency => 3, 'batch-size' => 20);
 place($node, 5);
@@ -135,16 +178,18 @@ ok(wait_logged($relay, qr/event=stopping .*410/), '410: the log says why the rel
 answer($receiver, '* 200');
 is(wait_relay($relay), 3, '410 stops the relay: exit code 3');
 is(requests($receiver) - $before, 3, 'only what was on its way already was sent');
-is($node->safe_psql('postgres', "SELECT status, attempt, last_error FROM commerce.deliveries
-		WHERE order_id > $last AND (status = 'delivered' OR last_error IS NOT NULL)
-		ORDER BY event_id"),
-	"available|1|HTTP 410: told to answer 410\ndelivered|1|\ndelivered|1|",
-	'one is refused, the others on their way are delivered');
+is($node->safe_psql('postgres', "SELECT status, attempt, failures, count(*) FROM commerce.deliveries
+		WHERE order_id > $last GROUP BY 1, 2, 3 ORDER BY 1, 2"),
+	"available|1|0|18\ndelivered|1|0|2",
+	'the others on their way are delivered, the rest is given back without blame');
+is($node->safe_psql('postgres', 'SELECT subscription, paused_at IS NOT NULL, paused_until, pause_reason
+		FROM commerce.subscriptions'), 'default|t||the endpoint answered 410',
+	'the subscription is paused, and says why');
+($code) = run_relay($node, $receiver, once => 1);
+is("$code " . (requests($receiver) - $before), '0 3', 'no relay sends anything more');
 
-# Nothing is lost: once the endpoint is back, everything comes, what had been
-# claimed and not sent too.
-$node->safe_psql('postgres', q(UPDATE commerce.stored_deliveries
-	SET due_at = now() WHERE status IN ('available', 'running')));
+# Nothing is lost: once the endpoint is back, everything comes.
+$node->safe_psql('postgres', q(SELECT FROM commerce.resume_subscription('default')));
 ($code) = run_relay($node, $receiver, once => 1);
 is("$code " . $node->safe_psql('postgres',
 		'SELECT status, count(*) FROM commerce.deliveries GROUP BY 1'), '0 delivered|25',

@@ -22,11 +22,12 @@ answer($receiver, '* 200', map { ("$_ 500:1 200", ($_ + 1) . ' slow:50') } map {
 
 # Clients place orders for as long as the server lets them, but no more than a slow
 # machine can transmit; in between, an order gets further events.
-my $items = items([ 1, 1 ]);
+my $items = items([ 1, 2 ]);
+my $one = items([ 1, 1 ]);
 my $script = write_file(
-	"SELECT order_id FROM commerce.place_order(1 + :client_id, '$items');\n" x 3 . q(
-	INSERT INTO commerce.events (event_type, order_id)
-	SELECT 'order.cancelled', max(order_id) FROM commerce.orders WHERE user_id = 1 + :client_id;));
+	"SELECT order_id FROM commerce.place_order(1 + :client_id, '$items');\n" x 3
+	. "SELECT max(order_id) AS last FROM commerce.orders WHERE user_id = 1 + :client_id \\gset\n"
+	. "SELECT order_id FROM commerce.refund_order(:last, '$one');\n" x 2);
 my $clients;
 sub open_shop
 {

@@ -13,7 +13,7 @@ use RelayTest;
 my $node = new_shop('hostile');
 my $receiver = start_receiver([ secret_file('a') ]);
 
-# A trigger on the outbox, which does so when an order's event gets the status.
+# A trigger on deliveries, which does so when that of an order's event gets the status.
 sub set_trap
 {
 	my ($order_id, $status, $statement) = @_;
@@ -36,7 +36,7 @@ sub place_together
 {
 	my ($count) = @_;
 
-	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
+	forget_events($node);
 	place($node, $count);
 	return $node->safe_psql('postgres', 'SELECT min(order_id) FROM commerce.events');
 }
@@ -105,18 +105,19 @@ foreach my $state ('SC001', '40001')
 		"$state at one ack: the status counts");
 	cmp_ok(scalar(() = log_of($relay) =~ /\n/g), '<', 30, "$state at one ack: it does not log without end");
 }
-foreach my $state ('P0001', '22012')
+foreach my $case ([ 'P0001', 404 ], [ '22012', 404 ], [ 'P0001', 429 ])
 {
+	my ($state, $answer) = @$case;
 	$order = place_together(3);
-	answer($receiver, '* 200', $order + 1 . ' 500');
+	answer($receiver, '* 200', $order + 1 . " $answer");
 	set_trap($order + 1, 'available', "RAISE SQLSTATE '$state' USING MESSAGE = 'no'");
 	my $relay = start_relay($node, $receiver);
-	ok(wait_logged($relay, qr/event=lease_lost .*could not be recorded/),
-		"$state at one failure: it is given up");
+	ok(wait_logged($relay, qr/event=lease_lost .*could not be (?:recorded|given back)/),
+		"$state at one $answer: it is given up");
 	place($node);
 	ok(wait_until(sub { statuses() eq 'delivered running delivered delivered' }),
-		"$state at one failure: the relay goes on");
-	is(stop_relay($relay), 0, "$state at one failure: SIGTERM ends the relay");
+		"$state at one $answer: the relay goes on");
+	is(stop_relay($relay), 0, "$state at one $answer: SIGTERM ends the relay");
 }
 
 # Nothing can be recorded: in time, the relay ends and says so.
@@ -133,56 +134,56 @@ is(stop_relay($relay), 2, 'without the right to ack, SIGTERM: exit code 2');
 is(last_status($relay, qw(delivered lease_lost)), 'delivered=0 lease_lost=3', 'the status counts them');
 $node->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION commerce.ack_events TO relay');
 
-# ---- a lock on the outbox ----
+# ---- a lock on the deliveries ----
 
-# Somebody locks it, until unlock_outbox().
-sub lock_outbox
+# Somebody locks it, until unlock_deliveries().
+sub lock_deliveries
 {
 	start_program('/dev/null', '/dev/null', 'psql', '-X', '-d', $node->connstr('postgres'),
 		'-c', 'BEGIN; LOCK TABLE commerce.stored_deliveries; SELECT pg_sleep(600)');
 	ok($node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_stat_activity
-		WHERE wait_event = 'PgSleep')), 'somebody locks the outbox');
+		WHERE wait_event = 'PgSleep')), 'somebody locks the deliveries');
 	return;
 }
 
-sub unlock_outbox
+sub unlock_deliveries
 {
 	$node->safe_psql('postgres', q(SELECT pg_terminate_backend(pid, 10000)
 		FROM pg_stat_activity WHERE wait_event = 'PgSleep'));
 	return;
 }
 
-$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
+forget_events($node);
 $relay = start_relay($node, $receiver);
 ok(wait_logged($relay, qr/event=connected/), 'the relay waits for something to do');
-lock_outbox();
+lock_deliveries();
 my $waiting = q(SELECT count(*) = 1 FROM pg_stat_activity
 	WHERE usename = 'relay' AND wait_event_type = 'Lock');
 ok($node->poll_query_until('postgres', $waiting), 'a claim waits for a lock');
 is(stop_relay($relay), 0, 'SIGTERM ends the relay all the same');
 ok($node->poll_query_until('postgres', $waiting =~ s/= 1/= 0/r), 'and the claim');
-unlock_outbox();
+unlock_deliveries();
 
 # A server process that does not even hear of the cancellation.
 $relay = start_relay($node, $receiver);
 ok(wait_logged($relay, qr/event=connected/), 'a relay again');
-lock_outbox();
+lock_deliveries();
 ok($node->poll_query_until('postgres', $waiting), 'its claim waits for a lock');
 my $pid = $node->safe_psql('postgres', q(SELECT pid FROM pg_stat_activity WHERE usename = 'relay'));
 kill 'STOP', $pid;
 is(stop_relay($relay), 0, 'SIGTERM ends the relay of a server that stands still');
 kill 'CONT', $pid;
-unlock_outbox();
+unlock_deliveries();
 
 place($node);
 $before = requests($receiver);
 answer($receiver, '* hold');
 $relay = start_relay($node, $receiver, @short);
 ok(wait_until(sub { requests($receiver) > $before }), 'a request is on its way');
-lock_outbox();
+lock_deliveries();
 answer($receiver, '* 200');
 is(stop_relay($relay), 2, 'the ack waits for a lock until the lease ends: exit code 2');
-unlock_outbox();
+unlock_deliveries();
 
 log_is_clean($node, 'no crash, no internal error');
 $node->stop;

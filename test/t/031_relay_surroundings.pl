@@ -23,9 +23,9 @@ my $config = write_file("openssl_conf = init\n[init]\nproviders = list\n[list]\n
 place($node);
 {
 	local $ENV{OPENSSL_CONF} = $config;
-	my ($code) = run_relay($node, $receiver, once => 1);
-	is("$code " . events($node, 'status, last_error'), '4 available|could not be signed',
-		'what cannot be signed fails');
+	my ($code, $log) = run_relay($node, $receiver, once => 1);
+	is("$code " . events($node, 'status, failures'), '4 available|0', 'what cannot be signed is kept');
+	like($log, qr/error="could not be signed"/, 'and the log says so');
 }
 is(requests($receiver), 0, 'and is not sent');
 
@@ -53,7 +53,7 @@ C
 my $library = new_file();
 rename $source, "$source.c" or die $!;
 system_or_bail($ENV{CC} // 'cc', '-shared', '-fPIC', '-o', $library, "$source.c", '-ldl');
-$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
+forget_events($node);
 place($node);
 {
 	local $ENV{LD_PRELOAD} = $library;
@@ -94,12 +94,13 @@ sub start_breaker
 }
 
 foreach my $case ([ qr/ack_events/, '* 200', 'delivered', 'delivered=1 failed=0 lease_lost=0' ],
-	[ qr/fail_event/, '* 500', 'available', 'delivered=0 failed=1 lease_lost=0' ])
+	[ qr/fail_event/, '* 404', 'available', 'delivered=0 failed=1 lease_lost=0' ],
+	[ qr/release_events/, '* 500:100', 'available', 'delivered=0 failed=0 lease_lost=0' ])
 {
 	my ($statement, $answer, $status, $counted) = @$case;
 	my ($folder, $pid) = start_breaker($statement);
 
-	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
+	forget_events($node);
 	answer($receiver, $answer);
 	my $relay = start_relay($node, $receiver,
 		conninfo => "host=$folder port=5432 dbname=postgres user=relay sslmode=disable");

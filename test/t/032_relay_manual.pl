@@ -62,7 +62,7 @@ sub plain
 
 # Behind the options' explanation, help has their defaults in a column.
 my $said = $help{OPTIONS} =~ s/ {2,}(\S+) +(\(.* to .*\))$/ Default: $1 $2/mgr
-	=~ s/  http$/ Default: http/mr;
+	=~ s/  (http|default)$/ Default: $1/mgr;
 is(words(plain($manual{OPTIONS})), words($said), 'OPTIONS says what --help says');
 is(words(plain($manual{$_})), words($help{$_}), "$_ says what --help says")
 	foreach grep { $_ ne 'OPTIONS' } sort keys %help;
@@ -124,7 +124,7 @@ foreach my $name (qw(batch_size concurrency lease_ms timeout_ms poll_interval_ms
 
 # Commented out there are the defaults.
 my %sample = slurp_file("$sources/src/relay/commerce_relay.conf") =~ /^#([a-z-]+) = (\S+)$/mg;
-delete $sample{'secret-file'};
+delete @sample{qw(secret-file subscription)};
 is_deeply(\%sample, { map { $_ => $defaults{$_}[0] } keys %defaults },
 	'the sample configuration file has the defaults');
 

@@ -12,8 +12,8 @@ use PostgreSQL::Test::Utils;
 use CommerceTest;
 use Processes;
 
-our @EXPORT = qw(new_shop place add_event events conninfo secret_file
-	start_receiver answer requests
+our @EXPORT = qw(new_shop place add_event events forget_events hurry_events conninfo secret_file
+	start_receiver stop_receiver answer requests
 	start_relay run_relay wait_relay stop_relay log_of
 	wait_logged last_status is_delivered);
 
@@ -36,11 +36,11 @@ sub new_shop
 	return $node;
 }
 
-# Places so many orders in one transaction, with one event each.
+# Places so many orders in one transaction, of so many units, with one event each.
 sub place
 {
-	my ($node, $count) = @_;
-	my $items = items([ 1, 1 ]);
+	my ($node, $count, $quantity) = @_;
+	my $items = items([ 1, $quantity // 1 ]);
 
 	$node->safe_psql('postgres',
 		"BEGIN;\n" . "SELECT order_id FROM commerce.place_order(1, '$items');\n" x ($count // 1)
@@ -48,20 +48,38 @@ sub place
 	return;
 }
 
-# One more event of an order, without the change it would tell of.
+# One more event of an order: one of its units is refunded.
 sub add_event
 {
 	my ($node, $order_id) = @_;
-	return $node->safe_psql('postgres',
-		"INSERT INTO commerce.events (event_type, order_id) VALUES ('order.cancelled', $order_id)
-		RETURNING event_id");
+	my $items = items([ 1, 1 ]);
+
+	return $node->safe_psql('postgres', "SELECT FROM commerce.refund_order($order_id, '$items');
+		SELECT max(event_id) FROM commerce.events WHERE order_id = $order_id");
 }
 
-# Some columns of the outbox, as text.
+# Some columns of subscription default's deliveries, as text.
 sub events
 {
 	my ($node, $columns) = @_;
-	return $node->safe_psql('postgres', "SELECT $columns FROM commerce.deliveries ORDER BY event_id");
+	return $node->safe_psql('postgres', "SELECT $columns FROM commerce.deliveries
+		WHERE subscription = 'default' ORDER BY event_id");
+}
+
+sub forget_events
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', 'TRUNCATE commerce.events, commerce.stored_deliveries');
+	return;
+}
+
+# What waits for its next attempt need not.
+sub hurry_events
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', q(UPDATE commerce.stored_deliveries SET due_at = now()
+		WHERE status = 'available' AND due_at > now()));
+	return;
 }
 
 sub conninfo
@@ -79,23 +97,34 @@ sub secret_file
 
 # ---- receiver ----
 
-# tls: [certificate file, key file]. The log is read by requests().
+# tls: [certificate file, key file]. again: one that was there before, with its
+# files and its port. The log is read by requests().
 sub start_receiver
 {
 	my ($secrets, %params) = @_;
-	my $receiver = { map { $_ => new_file() } qw(log raw script port) };
+	my $again = $params{again} // {};
+	my $receiver = { %$again, port => new_file(),
+		map { $_ => $again->{$_} // new_file() } qw(log raw script) };
+	my @port = $again->{port} ? ('--port', $again->{port}) : ();
 	my @tls = $params{tls} ? ('--tls-cert', $params{tls}[0], '--tls-key', $params{tls}[1]) : ();
 	my $errors = new_file();
 
 	$receiver->{secrets} = $secrets;
 	$receiver->{pid} = start_program('/dev/null', $errors, $^X, "$FindBin::RealBin/../receiver.pl",
 		(map { ("--$_", $receiver->{$_}) } qw(log raw script)),
-		'--port-file', $receiver->{port}, @tls, @$secrets);
+		@port, '--port-file', $receiver->{port}, @tls, @$secrets);
 	wait_until(sub { -s $receiver->{port} || kill(0, $receiver->{pid}) == 0 });
 	-s $receiver->{port} or die 'no receiver: ' . slurp_file($errors);
 	chomp($receiver->{port} = slurp_file($receiver->{port}));
 	$receiver->{url} = ($params{tls} ? 'https' : 'http') . "://127.0.0.1:$receiver->{port}/orders";
 	return $receiver;
+}
+
+sub stop_receiver
+{
+	my ($receiver) = @_;
+	kill 'KILL', $receiver->{pid};
+	return wait_exit($receiver->{pid});
 }
 
 # From now on, receiver.pl's script.
@@ -197,15 +226,17 @@ sub last_status
 	return join ' ', map { "$_=" . ($counters{$_} // '') } @names;
 }
 
-# Everything in the outbox is delivered, or soon will be.
+# Every event is delivered, or soon will be; without waiting for the next attempt
+# of those that have failed, if hurry is true.
 sub is_delivered
 {
-	my ($node, $name) = @_;
+	my ($node, $name, %params) = @_;
 	my $left;
 
 	wait_until(sub {
+		hurry_events($node) if $params{hurry};
 		$left = $node->safe_psql('postgres',
-			"SELECT event_id, status, attempt, last_error FROM commerce.deliveries
+			"SELECT subscription, event_id, status, attempt, last_error FROM commerce.deliveries
 			WHERE status <> 'delivered' ORDER BY event_id LIMIT 5");
 		$left eq '';
 	});
