@@ -38,6 +38,7 @@ typedef struct Walk
 	int64		own_xact_id;	/* 0: none */
 	int			doubtful_room;
 	bool		has_passed_all; /* that the snapshot has */
+	bool		has_left_some;	/* of what the cursor left behind */
 	int64		moved;			/* events passed, doubts ended */
 	List	   *put_off;		/* rows of events, for the end */
 } Walk;
@@ -76,12 +77,12 @@ add_doubtful(Walk *walk, Row *event)
 
 /* Store a delivery that somebody may claim, with what it has to follow. */
 static void
-store_available(Claim *claim, Row *event, bool must_follow)
+store_available(Claim *claim, Row *event)
 {
 	Row		   *delivery = delivery_new(claim->work, claim->subscription, event,
 										DELIVERY_AVAILABLE, claim->now);
 
-	if (must_follow)
+	if (!row_is_null(event, EVENTS_FOLLOWS_XACT_ID))
 		row_set_int64(delivery, STORED_DELIVERIES_FOLLOWS_XACT_ID,
 					  row_int64(event, EVENTS_FOLLOWS_XACT_ID));
 	row_insert(delivery);
@@ -138,7 +139,7 @@ claim_event(Walk *walk, Row *event)
 	else if (!row_is_null(event, EVENTS_FOLLOWS_XACT_ID))
 		put_off(walk, event);
 	else if (event_is_blocked(claim, event))
-		store_available(claim, event, false);
+		store_available(claim, event);
 	else
 		store_claimed(claim, event);
 }
@@ -182,7 +183,10 @@ pass_doubtful(Walk *walk)
 		if (event != NULL && has_room(walk))
 			pass_event(walk, event);
 		else if (event != NULL)
+		{
 			add_doubtful(walk, event);
+			walk->has_left_some = true;
+		}
 	}
 	walk->moved = walk->from.doubtful_count - walk->to.doubtful_count;
 }
@@ -227,12 +231,15 @@ pass_exceptions(Walk *walk)
 		int64		xact_id = passed->except[i];
 		bool		has_ended = xacts_have(&walk->visible, xact_id);
 
-		if (xact_id == walk->own_xact_id)
-			(void) pass_transaction(walk, xact_id);
-		else if (has_ended && pass_transaction(walk, xact_id))
+		if (has_ended || xact_id == walk->own_xact_id)
 		{
-			walk->moved++;
-			continue;
+			if (!pass_transaction(walk, xact_id))
+				walk->has_left_some = true;
+			else if (has_ended)
+			{
+				walk->moved++;
+				continue;
+			}
 		}
 		add_exception(walk, xact_id);
 	}
@@ -319,7 +326,8 @@ pass_new(Walk *walk)
 static bool
 has_passed(const Walk *walk, int64 xact_id)
 {
-	return walk->has_passed_all || xact_id <= walk->to.passed.next;
+	return walk->has_passed_all ||
+		(xact_id <= walk->to.passed.next && !walk->has_left_some);
 }
 
 static void
@@ -332,10 +340,10 @@ claim_put_off(Walk *walk)
 	{
 		Row		   *event = lfirst(cell);
 
-		if (!has_passed(walk, row_int64(event, EVENTS_FOLLOWS_XACT_ID)))
-			store_available(claim, event, true);
-		else if (claim->room == 0 || event_is_blocked(claim, event))
-			store_available(claim, event, false);
+		if (claim->room == 0 ||
+			!has_passed(walk, row_int64(event, EVENTS_FOLLOWS_XACT_ID)) ||
+			event_is_blocked(claim, event))
+			store_available(claim, event);
 		else
 			store_claimed(claim, event);
 	}
@@ -395,6 +403,7 @@ walk_once(Walk *walk, XactSet visible)
 	};
 	walk->visible = visible;
 	walk->put_off = NIL;
+	walk->has_left_some = false;
 	walk->doubtful_room = 0;
 	walk->events = row_seek_begin(claim->work, TABLE_EVENTS, &events_by_key,
 								  false);
