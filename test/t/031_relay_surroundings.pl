@@ -31,28 +31,7 @@ is(requests($receiver), 0, 'and is not sent');
 
 # ---- a name server that does not answer ----
 
-# Instead of one, a library whose getaddrinfo() takes its time.
-my $source = write_file(<<'C');
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <netdb.h>
-#include <string.h>
-#include <unistd.h>
-int
-getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-			struct addrinfo **result)
-{
-	int			(*real) (const char *, const char *, const struct addrinfo *,
-						 struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
-
-	if (node != NULL && strcmp(node, "slow.invalid") == 0)
-		sleep(600);
-	return real(node, service, hints, result);
-}
-C
-my $library = new_file();
-rename $source, "$source.c" or die $!;
-system_or_bail($ENV{CC} // 'cc', '-shared', '-fPIC', '-o', $library, "$source.c", '-ldl');
+my $library = resolver('if (node != NULL && strcmp(node, "slow.invalid") == 0) sleep(600);');
 forget_events($node);
 place($node);
 {

@@ -20,32 +20,14 @@ my $seen = 0;
 
 # ---- ways to be away ----
 
-# Instead of a name server, a library that knows a name as long as a file is there.
+# A name that is known as long as a file is there.
 my $known = "$folder/known";
-my $source = write_file(<<'C');
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <netdb.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-int
-getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-			struct addrinfo **result)
-{
-	int			(*real) (const char *, const char *, const struct addrinfo *,
-						 struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
-
-	if (node == NULL || strcmp(node, "shop.invalid") != 0)
-		return real(node, service, hints, result);
-	if (access(getenv("KNOWN"), F_OK) != 0)
-		return EAI_AGAIN;
-	return real("127.0.0.1", service, hints, result);
-}
-C
-rename $source, "$source.c" or die $!;
-my $library = new_file();
-system_or_bail($ENV{CC} // 'cc', '-shared', '-fPIC', '-o', $library, "$source.c", '-ldl');
+my $library = resolver(q(if (node != NULL && strcmp(node, "shop.invalid") == 0)
+	{
+		if (access(getenv("KNOWN"), F_OK) != 0)
+			return EAI_AGAIN;
+		node = "127.0.0.1";
+	}));
 
 my ($certificate, $key) = CERT_create(subject => { CN => 'shop' },
 	subjectAltNames => [ [ IP => '127.0.0.1' ] ]);

@@ -14,7 +14,7 @@ use Processes;
 
 our @EXPORT = qw(new_shop place add_event events forget_events hurry_events conninfo secret_file
 	start_receiver stop_receiver answer requests
-	start_relay run_relay wait_relay stop_relay log_of
+	resolver start_relay run_relay wait_relay stop_relay log_of
 	wait_logged last_status is_delivered);
 
 # Whatever proxy the environment names, it is not between us and ourselves.
@@ -149,6 +149,37 @@ sub requests
 		push @requests, \%request;
 	}
 	return @requests;
+}
+
+# ---- name server ----
+
+# Instead of one, a library for LD_PRELOAD. Its getaddrinfo() does first what the
+# text says, in C, of a node that it may change.
+sub resolver
+{
+	my ($text) = @_;
+	my $library = new_file();
+
+	append_to_file("$library.c", <<"C");
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+			struct addrinfo **result)
+{
+	int			(*real) (const char *, const char *, const struct addrinfo *,
+						 struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+
+	$text
+	return real(node, service, hints, result);
+}
+C
+	system_or_bail($ENV{CC} // 'cc', '-shared', '-fPIC', '-o', $library, "$library.c", '-ldl');
+	return $library;
 }
 
 # ---- relay ----
