@@ -30,8 +30,6 @@ CREATE TYPE tuned.discount_type AS ENUM ('fixed', 'percent');
 CREATE TYPE tuned.coupon_status AS ENUM ('issued', 'used', 'revoked');
 CREATE TYPE tuned.order_status AS ENUM
 	('pending', 'paid', 'partially_refunded', 'refunded', 'cancelled', 'expired');
-CREATE TYPE tuned.event_status AS ENUM
-	('available', 'running', 'delivered', 'dead', 'discarded');
 
 CREATE SEQUENCE tuned.order_id_seq;
 CREATE SEQUENCE tuned.event_id_seq;
@@ -146,26 +144,21 @@ CREATE TABLE tuned.order_items (
 	PRIMARY KEY (order_id, line_no)
 );
 
-CREATE TABLE tuned.outbox (
-	event_id		bigint PRIMARY KEY DEFAULT nextval('tuned.event_id_seq'),
-	event_type		text NOT NULL,
+-- The number of this database, a constant of the planner's.
+CREATE FUNCTION tuned.event_origin() RETURNS bigint LANGUAGE sql IMMUTABLE
+RETURN 4611686018427387904;
+
+CREATE TABLE tuned.events (
+	event_id		bigint NOT NULL DEFAULT nextval('tuned.event_id_seq'),
 	order_id		bigint NOT NULL,
-	status			tuned.event_status NOT NULL DEFAULT 'available',
-	attempt			integer NOT NULL DEFAULT 0,
-	max_attempts	integer NOT NULL DEFAULT 10,
-	next_attempt_at	timestamptz NOT NULL DEFAULT now(),
-	locked_until	timestamptz,
-	last_error		text,
 	created_at		timestamptz NOT NULL DEFAULT now(),
-	delivered_at	timestamptz,
-	refund			jsonb
-) WITH (fillfactor = 80);
-CREATE INDEX outbox_available_idx ON tuned.outbox (next_attempt_at, event_id)
-	WHERE status = 'available';
-CREATE INDEX outbox_running_idx ON tuned.outbox (locked_until)
-	WHERE status = 'running';
-CREATE INDEX outbox_unfinished_idx ON tuned.outbox (order_id, event_id)
-	WHERE status IN ('available', 'running', 'dead');
+	origin			bigint NOT NULL DEFAULT tuned.event_origin(),
+	xact_id			bigint NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
+	follows_xact_id	bigint,
+	event_type		text NOT NULL,
+	refund			jsonb,
+	PRIMARY KEY (origin, xact_id, event_id)
+);
 
 CREATE TABLE tuned.idempotency_keys (
 	user_id				bigint NOT NULL,
@@ -577,7 +570,7 @@ BEGIN
 			SELECT p_user_id, v_entry_no, 'payment', -v_total, v_balance, v_order_id
 			WHERE v_total > 0
 		), event AS (
-			INSERT INTO tuned.outbox (event_type, order_id)
+			INSERT INTO tuned.events (event_type, order_id)
 			VALUES ('order.paid', v_order_id)
 		)
 		INSERT INTO tuned.orders (order_id, user_id, status, subtotal, discount,
@@ -611,7 +604,7 @@ BEGIN
 			SELECT p_user_id, v_entry_no, 'payment', -v_total, v_balance, v_order_id
 			WHERE v_total > 0
 		), event AS (
-			INSERT INTO tuned.outbox (event_type, order_id)
+			INSERT INTO tuned.events (event_type, order_id)
 			VALUES ('order.paid', v_order_id)
 		)
 		INSERT INTO tuned.orders (order_id, user_id, status, subtotal, discount,

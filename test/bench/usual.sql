@@ -17,7 +17,7 @@ DECLARE
 	v_table name;
 BEGIN
 	FOREACH v_table IN ARRAY '{users, balances, balance_history, coupon_policies,
-		coupons, products, product_options, stock, orders, order_items, outbox,
+		coupons, products, product_options, stock, orders, order_items, events,
 		idempotency_keys}'::name[]
 	LOOP
 		EXECUTE format('CREATE TABLE usual.%I (LIKE tuned.%1$I INCLUDING ALL)', v_table);
@@ -27,7 +27,7 @@ $$;
 SELECT pg_catalog.brin_desummarize_range('usual.orders_paid_at_idx', 0);
 CREATE SEQUENCE usual.order_id_seq;
 CREATE SEQUENCE usual.event_id_seq;
-ALTER TABLE usual.outbox ALTER event_id SET DEFAULT nextval('usual.event_id_seq');
+ALTER TABLE usual.events ALTER event_id SET DEFAULT nextval('usual.event_id_seq');
 
 ALTER TABLE usual.balances ADD FOREIGN KEY (user_id) REFERENCES usual.users;
 ALTER TABLE usual.balance_history
@@ -45,7 +45,7 @@ ALTER TABLE usual.orders
 ALTER TABLE usual.order_items
 	ADD FOREIGN KEY (order_id) REFERENCES usual.orders,
 	ADD FOREIGN KEY (option_id) REFERENCES usual.product_options;
-ALTER TABLE usual.outbox ADD FOREIGN KEY (order_id) REFERENCES usual.orders;
+ALTER TABLE usual.events ADD FOREIGN KEY (order_id) REFERENCES usual.orders;
 
 ------------------------------------------------------------------------------
 -- charge_balance
@@ -309,7 +309,7 @@ BEGIN
 		WHERE user_id = p_user_id AND function_name = 'place_order'
 		  AND idempotency_key = p_idempotency_key;
 	END IF;
-	INSERT INTO usual.outbox (event_type, order_id) VALUES ('order.paid', v_order.order_id);
+	INSERT INTO usual.events (event_type, order_id) VALUES ('order.paid', v_order.order_id);
 	/* notify */
 	RETURN v_order;
 END

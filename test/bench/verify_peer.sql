@@ -15,6 +15,6 @@ SELECT (SELECT count(*)
 				  FROM tuned.order_items GROUP BY order_id) i USING (order_id)
 	   LEFT JOIN tuned.balance_history h
 			ON h.order_id = o.order_id AND h.user_id = o.user_id
-	   LEFT JOIN tuned.outbox x ON x.order_id = o.order_id
+	   LEFT JOIN tuned.events x ON x.order_id = o.order_id
 	   WHERE (o.subtotal, o.total, -o.total, 'order.paid')
 			IS DISTINCT FROM (i.subtotal, o.subtotal, h.amount, x.event_type));
