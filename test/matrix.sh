@@ -128,7 +128,7 @@ prepare()
 		set_up_root
 		in_root apt-get update -q >"$log" 2>&1 || return
 	fi
-	in_root /mnt/test/packages.sh test >"$log" 2>&1
+	in_root /mnt/test/packages.sh release >"$log" 2>&1
 }
 
 if [ "$(id -u)" != 0 ]; then

@@ -1,7 +1,10 @@
 #!/bin/sh
 # Installs the Debian packages that are missing:
 #
-#   packages.sh [test | bench | assertions | matrix | indent | lint | coverage]
+#   packages.sh [test | release | bench | assertions | matrix | indent | lint | coverage]
+#
+# "release" is what the tests that matrix.sh runs on a release need, all but the
+# peers of the relay.
 #
 # With all of them there it does nothing and needs no network. It looks for the
 # files themselves, so that a PostgreSQL from elsewhere (PG_CONFIG) counts too.
@@ -122,6 +125,31 @@ need_to_build()
 	need perl command -v prove
 }
 
+need_to_test()
+{
+	need libipc-run-perl perl -MIPC::Run -e 1
+	need "postgresql-$major-pgtap" test -f "$sharedir/extension/pgtap.control"
+	need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
+	need openssl command -v openssl
+	need git command -v git
+	need python3-psycopg /usr/bin/python3 -c "import psycopg"
+	need pgbouncer has_program pgbouncer
+	! apt-cache show pg-bsd-indent >/dev/null 2>&1 || need_to_indent
+}
+
+# What reads events: as webhooks, or behind --to stdout.
+need_peers()
+{
+	need nodejs command -v node
+	need npm command -v npm
+	need jq command -v jq
+	need redis-server has_program redis-server
+	need nats-server has_program nats-server
+	need kcat command -v kcat
+	need python3-jsonschema /usr/bin/python3 -c "import jsonschema"
+	need python3-yaml /usr/bin/python3 -c "import yaml"
+}
+
 # Debian 12 has it, 13 has not.
 need_to_indent() { need pg-bsd-indent command -v pg_bsd_indent; }
 
@@ -136,15 +164,10 @@ case $kind in
 	*) need_to_build ;;
 esac
 case $kind in
+	release) need_to_test ;;
 	test | coverage)
-		need libipc-run-perl perl -MIPC::Run -e 1
-		need "postgresql-$major-pgtap" test -f "$sharedir/extension/pgtap.control"
-		need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
-		need openssl command -v openssl
-		need git command -v git
-		need python3-psycopg /usr/bin/python3 -c "import psycopg"
-		need pgbouncer has_program pgbouncer
-		! apt-cache show pg-bsd-indent >/dev/null 2>&1 || need_to_indent
+		need_to_test
+		need_peers
 		[ "$kind" = test ] || need lcov command -v lcov
 		;;
 	lint)
@@ -190,7 +213,11 @@ install_without_service() # PACKAGE SERVICE
 		$as_root chmod 755 "$policy"
 	fi
 	install_packages "$1"
-	quietly $as_root update-rc.d "$2" disable
+	if [ -e "/etc/init.d/$2" ]; then
+		quietly $as_root update-rc.d "$2" disable
+	elif command -v systemctl >/dev/null; then
+		quietly $as_root systemctl disable "$2"
+	fi
 }
 
 echo "Installing these packages and what they need; this may take some minutes:"
@@ -207,5 +234,6 @@ esac
 case " $missing " in *" pgbouncer "*) install_without_service pgbouncer pgbouncer ;; esac
 case " $missing " in *" nginx-light "*) install_without_service nginx-light nginx ;; esac
 case " $missing " in *" redis-server "*) install_without_service redis-server redis-server ;; esac
+case " $missing " in *" nats-server "*) install_without_service nats-server nats-server ;; esac
 install_packages $missing
 echo "Installed them"
