@@ -3,7 +3,9 @@
 #
 #	psql	"shop=# statement", perhaps "shop-# more of it", then what psql prints
 #	sh		commands, all of which succeed; a block "output" behind it is what they print
-#	python	a program, likewise
+#	python	a program, likewise; one that begins with a comment of a name, "# receiver.py",
+#			is written into a file of that name
+#	js		a program to be written into a file likewise, "// receiver.mjs"
 #	ini		goes into postgresql.conf; the server restarts
 #
 # Times and process ids differ from run to run, and so may the width of a column that
@@ -18,7 +20,7 @@ use CommerceTest;
 use DocumentSession;
 use Documents;
 
-my %is_run = map { ($_ => 1) } qw(psql sh python ini output);
+my %is_run = map { ($_ => 1) } qw(psql sh python js ini output);
 my %is_read = map { ($_ => 1) } qw(text console mermaid sql);
 
 # The document installs commerce by itself.
@@ -86,6 +88,11 @@ sub run_block
 	elsif ($language eq 'ini')
 	{
 		$session->configure($text);
+	}
+	elsif ($text =~ m{\A(?:#|//) (\w+\.(?:py|mjs))\n})
+	{
+		$session->save($1, $text);
+		pass("$name: $1");
 	}
 	else
 	{

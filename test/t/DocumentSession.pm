@@ -26,6 +26,8 @@ sub new
 	write_file(qq{#!/bin/sh\n[ "\$1" != -u ] || shift 2\nexec "\$@"\n}, 0755, "$folder/stubs/sudo");
 	write_file("#!/bin/sh\n", 0755, "$folder/stubs/apt-get");
 	$self->{shell} = $self->start('exec sh 2>&1');
+	# What it started ends with it. (In a subshell, dash knows of no jobs.)
+	$self->sh('trap "jobs -p >.jobs; kill \$(cat .jobs) 2>/dev/null" EXIT');
 	return $self;
 }
 
@@ -99,6 +101,15 @@ sub sh
 	  ask($self->{shell}, "set -e\n. $file </dev/null\nset +e\necho \"@@ \$?\"\n");
 
 	return $answer;
+}
+
+# Writes a program that a command will run.
+sub save
+{
+	my ($self, $name, $text) = @_;
+
+	write_file($text, 0644, "$self->{folder}/$name");
+	return;
 }
 
 # What a program prints; one that would go on for ever is stopped once that is all it
