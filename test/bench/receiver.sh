@@ -1,7 +1,7 @@
 # A receiver on loopback that answers every request with 200: nginx, with all it
 # writes in $SCRATCH. Sourced by transmission.sh.
 # shellcheck shell=sh
-received=$SCRATCH/received # a line a request: when it ended, its webhook-id
+received=$SCRATCH/received # a line a request: when it ended, its webhook-id and path
 PATH=$PATH:/usr/sbin
 
 start_receiver()
@@ -35,7 +35,7 @@ receiver_config()
 		error_log stderr;
 		events { worker_connections 1024; }
 		http {
-			log_format request '\$msec \$http_webhook_id';
+			log_format request '\$msec \$http_webhook_id \$uri';
 			access_log $received request;
 			keepalive_requests 1000000;
 			client_body_temp_path body;

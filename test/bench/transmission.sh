@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures how orders are transmitted, on the server that test/server.sh gave us, and
 # prints the result as Markdown. See doc/performance.md. Fails if any figure is invalid.
-# TRANSMISSION chooses among claim, place, wake, deliver and drain.
+# TRANSMISSION chooses among claim, place, wake, deliver, drain and unread.
 set -eu
 cd "$(dirname "$0")"
 . ./common.sh
@@ -9,7 +9,7 @@ if [ "${QUICK:-}" = 1 ]; then
 	: "${DELIVERED:=100000}" "${BACKLOG:=20000}"
 fi
 : "${CLIENTS:=8 32}" "${DELIVERED:=1000000}" "${BACKLOG:=50000}"
-: "${TRANSMISSION:=claim place wake deliver drain}"
+: "${TRANSMISSION:=claim place wake deliver drain unread}"
 . ./receiver.sh
 checks=$SCRATCH/checks
 : >"$checks"
@@ -41,10 +41,10 @@ compare_with()
 	printf '| %s | %.0f | %.0f | %s |\n' "$title" \
 		"$(column '$1' | median)" "$(column '$2' | median)" "$(ratio '$2 / $1')"
 }
-compare_with_head() # WHAT
+compare_with_head() # WHAT [BASE OTHER]
 {
 	echo
-	echo "| $1 | without | with | ratio (min – max) |"
+	echo "| $1 | ${2:-without} | ${3:-with} | ratio (min – max) |"
 	echo "|---|---:|---:|---|"
 }
 
@@ -87,6 +87,7 @@ from_copy() # SHOP COMMAND: runs it with the copy's name
 few_delivered() { from_copy shop_few acked_in_full; }
 many_delivered() { from_copy shop_many acked_in_full; }
 beside_old_snapshot() { from_copy shop_few acked_beside_old_snapshot; }
+beside_unread() { from_copy shop_few acked_beside_unread; }
 acked_in_full() { acked_per_second "$1" $CLAIMS_EACH; }
 
 acked_beside_old_snapshot()
@@ -99,6 +100,12 @@ acked_beside_old_snapshot()
 	run_sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE application_name = 'old_snapshot'" >/dev/null
 	wait
+}
+acked_beside_unread()
+{
+	run_sql -d "$1" -c "SELECT commerce.create_subscription('unread_' || n, start_from => '-infinity')
+		FROM generate_series(1, 4) n" >/dev/null
+	acked_in_full "$1"
 }
 old_snapshots() # DATABASE
 {
@@ -120,6 +127,7 @@ claim()
 	compare_with_head "Events claimed and acked per second, 100 at a time, by $CLAIM_CLIENTS clients"
 	compare_with "$(delivered shop_many) events delivered before" few_delivered many_delivered
 	compare_with "an old snapshot in another session" few_delivered beside_old_snapshot
+	compare_with "4 more subscriptions that nobody reads" few_delivered beside_unread
 	dropdb shop_few
 	dropdb shop_many
 }
@@ -221,10 +229,11 @@ unfinished()
 		WHERE status IN ('available', 'running', 'dead')"
 }
 
-# delays TITLE: a table of what is in $SCRATCH/delays, in microseconds, a line an event.
+# delays TITLE TIMES: a table of what is in $SCRATCH/delays, in microseconds, each event
+# so many times.
 delays()
 {
-	expect "events followed to $1" "$(run_sql -c 'SELECT count(*) FROM commerce.events')" \
+	expect "events followed to $1" "$(run_sql -c "SELECT $2 * count(*) FROM commerce.events")" \
 		"$(wc -l <"$SCRATCH/delays")" >>"$checks"
 	echo
 	echo "| $ORDERS_PER_SECOND orders/s: ms from an order's commit to | p50 | p99 | max |"
@@ -254,37 +263,65 @@ wake()
 	} | sort -k 1,1nr -k 2,2r | awk '
 		$2 == "wake-up" { woken = $1 }
 		$2 == "event" && woken { print woken - $1 }' >"$SCRATCH/delays"
-	delays "the listener's wake-up"
+	delays "the listener's wake-up" 1
 }
 
-start_relay()
+# start_relays SUBSCRIPTION...: one for each, told apart by the URL.
+start_relays()
 {
 	: >"$SCRATCH/relay.log"
 	(umask 077 && echo "whsec_$(head -c 32 /dev/urandom | base64)" >"$SCRATCH/secret")
-	commerce_relay --conninfo "dbname=$PGDATABASE" --url "$receiver_url" \
-		--secret-file "$SCRATCH/secret" 2>>"$SCRATCH/relay.log" &
-	relay=$!
+	relays=
+	for subscription; do
+		commerce_relay --conninfo "dbname=$PGDATABASE" --subscription "$subscription" \
+			--url "$receiver_url$subscription" --secret-file "$SCRATCH/secret" \
+			2>>"$SCRATCH/relay.log" &
+		relays="$relays $!"
+	done
 }
-stop_relay()
+stop_relays()
 {
-	kill $relay || :
-	wait $relay || {
-		cat "$SCRATCH/relay.log" >&2
-		failed=1
-	}
-	relay=
+	for relay in $relays; do
+		kill "$relay" || :
+		wait "$relay" || {
+			cat "$SCRATCH/relay.log" >&2
+			failed=1
+		}
+	done
+	relays=
+}
+# Subscriptions beside "default" are made before an event that they are to have.
+subscribe() # SUBSCRIPTION...
+{
+	for subscription; do
+		[ "$subscription" = default ] ||
+			run_sql -c "SELECT commerce.create_subscription('$subscription')" >/dev/null
+	done
+}
+unsubscribe() # SUBSCRIPTION...
+{
+	for subscription; do
+		[ "$subscription" = default ] ||
+			run_sql -c "SELECT commerce.drop_subscription('$subscription')" >/dev/null
+	done
 }
 
 deliver()
 {
-	say "From commit to HTTP request"
+	deliver_to default
+	deliver_to default second
+}
+deliver_to() # SUBSCRIPTION...
+{
+	say "From commit to HTTP request, $# subscriptions"
 	forget_events
+	subscribe "$@"
 	start_receiver
-	start_relay
-	wait_until 1 grep -c event=connected "$SCRATCH/relay.log"
+	start_relays "$@"
+	wait_until $# grep -c event=connected "$SCRATCH/relay.log"
 	place_steadily
 	wait_until 0 unfinished
-	stop_relay
+	stop_relays
 	stop_receiver
 	# Delivery changes the event, but not the order. A request is logged with the
 	# millisecond in which it ended; we count that to its end.
@@ -292,13 +329,18 @@ deliver()
 		JOIN (SELECT order_id, $COMMITTED_AT committed_at FROM commerce.orders) o
 		USING (order_id)" | awk '
 		NR == FNR {
-			sub(/\./, "", $1)
-			if (!($2 in arrived))
-				arrived[$2] = ($1 + 1) * 1000
+			committed[$1] = $2
 			next
 		}
-		$1 in arrived { print arrived[$1] - $2 }' "$received" - >"$SCRATCH/delays"
-	delays "the receiver's answer"
+		!(($2, $3) in arrived) {
+			arrived[$2, $3] = 1
+			sub(/\./, "", $1)
+			print ($1 + 1) * 1000 - committed[$2]
+		}' - "$received" >"$SCRATCH/delays"
+	title="the receiver's answer"
+	[ $# = 1 ] || title="$title, $# relays on $# subscriptions"
+	delays "$title" $#
+	unsubscribe "$@"
 }
 
 # ---- drain: the relay alone, with a backlog ----
@@ -308,36 +350,82 @@ drain()
 	say "Draining $BACKLOG events"
 	: >"$rounds"
 	for round in $(seq "$ROUNDS"); do
-		drain_once
+		drained "$BACKLOG" default >>"$rounds"
 		say "  round $round: $(tail -n 1 "$rounds")"
 	done
 	echo
 	echo "| Draining $BACKLOG events | events/s (min – max) | peak memory (max) |"
 	echo "|---|---|---|"
 	printf '| commerce_relay | **%.0f** (%.0f – %.0f) | %.1f MiB |\n' "$(column '$1' | median)" \
-		"$(column '$1' | sort -g | head -n 1)" "$(column '$1' | sort -g | tail -n 1)" \
-		"$(column '$2 / 1024' | sort -g | tail -n 1)"
+		"$(column '$1' | least)" "$(column '$1' | most)" "$(column '$2 / 1024' | most)"
+
+	compare_with_head "Events delivered per second" "1 relay" "3 relays"
+	compare_with "$((3 * BACKLOG)) events to 1 subscription, $BACKLOG to each of 3" by_one by_three
 }
-# From the relay's start to the last ack.
-drain_once()
+by_one() { drained $((3 * BACKLOG)) default | cut -d ' ' -f 1; }
+by_three() { drained "$BACKLOG" default second third | cut -d ' ' -f 1; }
+
+# drained EVENTS SUBSCRIPTION...: prints events per second, from the relays' start to the
+# last ack, and a relay's peak memory. Whoever looks at the database meanwhile takes from
+# that.
+drained()
 {
+	events=$1
+	shift
 	forget_events
+	subscribe "$@"
 	log=$SCRATCH/pgbench.log
 	sed 's/FUNCTION/commerce.place_order/' $ORDER >"$SCRATCH/backlog.pgbench"
-	PGOPTIONS='-c commerce.notify=off' pgbench_ok "$log" -c 8 -t $((BACKLOG / 8)) \
+	PGOPTIONS='-c commerce.notify=off' pgbench_ok "$log" -c 8 -t $((events / 8)) \
 		-D users=10000 -f "$SCRATCH/backlog.pgbench" || failed=1
 	processed "$log" >>"$SCRATCH/commerce.$ORDER.count"
 	start_receiver
 	started=$(date +%s.%N)
-	start_relay
+	start_relays "$@"
+	deliveries=$((events * $#))
+	wait_until $deliveries requests
 	wait_until 0 unfinished
-	peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/$relay/status)
-	stop_relay
+	peak=$(for relay in $relays; do
+		sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$relay/status"
+	done | most)
+	stop_relays
 	stop_receiver
-	expect "events drained, and requests for different ones" "$BACKLOG $BACKLOG" \
-		"$(wc -l <"$received") $(sort -u -k 2,2 "$received" | wc -l)" >>"$checks"
+	expect "events drained, and requests for different ones" "$deliveries $deliveries" \
+		"$(wc -l <"$received") $(sort -u -k 2,3 "$received" | wc -l)" >>"$checks"
 	run_sql -F ' ' -c "SELECT count(*) / (extract(epoch FROM max(delivered_at)) - $started), $peak
-		FROM commerce.deliveries" >>"$rounds"
+		FROM commerce.deliveries"
+	unsubscribe "$@"
+}
+requests() { wc -l <"$received"; }
+
+# ---- unread: a shop that never transmits ----
+
+unread()
+{
+	say "Placing $BACKLOG orders that nobody hears of"
+	forget_events
+	run_sql -c 'VACUUM FULL commerce.events, commerce.stored_deliveries'
+	log=$SCRATCH/pgbench.log
+	sed 's/FUNCTION/commerce.place_order/' $ORDER >"$SCRATCH/backlog.pgbench"
+	pgbench_ok "$log" -c 8 -t $((BACKLOG / 8)) \
+		-D users=10000 -f "$SCRATCH/backlog.pgbench" || failed=1
+	processed "$log" >>"$SCRATCH/commerce.$ORDER.count"
+	kept=$(outbox_size)
+	run_sql -c "SELECT commerce.drop_subscription('default')" >/dev/null
+	started=$(date +%s.%N)
+	purged=$(run_sql -c "SELECT commerce.purge_events('0')")
+	took=$(echo "$(date +%s.%N) $started" | awk '{ printf "%.2f", $1 - $2 }')
+	run_sql -c 'VACUUM commerce.events'
+	expect "events of orders that nobody heard of, purged" "$BACKLOG" "$purged" >>"$checks"
+	echo
+	echo "| $BACKLOG orders that nobody hears of | bytes of outbox an order | \`purge_events\` | bytes after vacuum |"
+	echo "|---|---:|---:|---:|"
+	echo "| no subscription | $((kept / BACKLOG)) | $took s | $(outbox_size) |"
+}
+outbox_size()
+{
+	run_sql -c "SELECT sum(pg_total_relation_size('commerce.' || name))
+		FROM unnest('{events, stored_deliveries}'::text[]) name"
 }
 
 # ---- all ----
@@ -358,8 +446,8 @@ wait_until()
 	done
 }
 
-relay= receiver=
-trap 'kill $relay $receiver 2>/dev/null || :' EXIT
+relays='' receiver=
+trap 'kill $relays $receiver 2>/dev/null || :' EXIT
 cc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" \
 	-o "$SCRATCH/listen" listen.c -lpq
 run_sql -f shop.sql >/dev/null
