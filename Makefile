@@ -150,6 +150,10 @@ coverage: ## run tests, all or T="NAME KIND", and show which lines of C they rea
 	@test/packages.sh coverage
 	@test/coverage.sh $(T)
 
+soak: ## run tests for MINUTES (10) each that "make test" runs for seconds: all, or T="NAME"
+	@test/packages.sh test
+	@test/soak.sh $(T)
+
 bench: ## measure calls beside their peers
 	@test/bench/run.sh
 
@@ -157,4 +161,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist demo test test-assertions \
-	test-matrix check accept indent typedefs lint coverage bench checkver
+	test-matrix check accept indent typedefs lint coverage soak bench checkver

@@ -1,6 +1,6 @@
 # A receiver that is away, in whatever way, costs no event anything: nothing fails,
 # it is left alone but for a request now and then, and gets all of it in order
-# once it is back.
+# once it is back. AWAY_SECONDS is for how long it is away, once that is known.
 use strict;
 use warnings;
 use FindBin;
@@ -17,6 +17,7 @@ my $node = new_shop('patience');
 my $secret = secret_file('a');
 my $receiver = start_receiver([$secret]);
 my $seen = 0;
+my $away_seconds = $ENV{AWAY_SECONDS} // 0;
 
 # ---- ways to be away ----
 
@@ -91,6 +92,13 @@ sub expected
 	return \%expected;
 }
 
+# How often it was tried in vain so far.
+sub tries
+{
+	my ($relay) = @_;
+	return scalar(() = log_of($relay) =~ /event=delivery_released/g);
+}
+
 foreach my $way (sort keys %ways)
 {
 	my ($go, $come_back, %options) = @{ $ways{$way} };
@@ -120,6 +128,11 @@ foreach my $way (sort keys %ways)
 		"$way: it is tried again");
 	cmp_ok(requests($receiver) - $before, '<=', 20, "$way: but left alone otherwise");
 	like(last_status($relay, 'in_flight'), qr/in_flight=[01]$/, "$way: one at a time");
+	my $tries = tries($relay);
+	sleep $away_seconds;
+	$tries = tries($relay) - $tries;
+	# After 1 s, 2 s, 4 s, 8 s, 16 s, and then every 30 s.
+	cmp_ok($tries, '<=', $away_seconds / 30 + 6, "$way: and seldom") if $away_seconds;
 	is($node->safe_psql('postgres', 'SELECT max(failures) FROM commerce.deliveries'), '0',
 		"$way: nothing has failed");
 
@@ -127,6 +140,10 @@ foreach my $way (sort keys %ways)
 	is_delivered($node, "$way: all are delivered when it is back");
 	is(stop_relay($relay), 0, "$way: SIGTERM ends the relay");
 	my $log = log_of($relay);
+	my ($back) = $log =~ /.*^time=(\S+) .*event=receiver_back/ms;
+	diag("$way: away for $away_seconds s, tried $tries times; all were delivered "
+		. $node->safe_psql('postgres', "SELECT max(delivered_at) - '$back' FROM commerce.deliveries")
+		. ' after the first got through') if $away_seconds;
 	is(scalar(() = $log =~ /event=receiver_back/g), scalar(() = $log =~ /event=receiver_away/g),
 		"$way: it came back as often as it went");
 	cmp_ok(scalar(() = $log =~ /event=delivery_/g), '<', 60, "$way: the log is no flood");
