@@ -38,10 +38,12 @@ CREATE TABLE commerce.balance_history (
 	balance_after	bigint NOT NULL,
 	order_id		bigint,
 	created_at		timestamptz NOT NULL DEFAULT now(),
+	actor			text,
 	PRIMARY KEY (user_id, entry_no)
 );
 COMMENT ON TABLE commerce.balance_history IS 'BALANCE_HISTORY of the flow chart: every movement of a balance, numbered 1, 2, 3... per user without a gap. Only ever inserted.';
 COMMENT ON COLUMN commerce.balance_history.amount IS 'Signed, never 0.';
+COMMENT ON COLUMN commerce.balance_history.actor IS 'Who did it: commerce.actor, or the session''s user. NULL unless commerce.record_actor was on.';
 
 CREATE TABLE commerce.coupon_policies (
 	policy_id			bigint PRIMARY KEY,
@@ -120,9 +122,11 @@ CREATE TABLE commerce.stock_adjustments (
 	option_id		bigint NOT NULL,
 	quantity		bigint NOT NULL,
 	reason			text NOT NULL,
-	created_at		timestamptz NOT NULL DEFAULT now()
+	created_at		timestamptz NOT NULL DEFAULT now(),
+	actor			text
 );
 COMMENT ON TABLE commerce.stock_adjustments IS 'Every change of stock that was no sale; the first stock is one too.';
+COMMENT ON COLUMN commerce.stock_adjustments.actor IS 'Who did it: commerce.actor, or the session''s user. NULL unless commerce.record_actor was on.';
 CREATE INDEX stock_adjustments_option_id_idx ON commerce.stock_adjustments (option_id);
 
 CREATE TABLE commerce.orders (
@@ -138,11 +142,15 @@ CREATE TABLE commerce.orders (
 	paid_at			timestamptz,
 	closed_at		timestamptz,
 	expires_at		timestamptz,
-	cancel_reason	text
+	cancel_reason	text,
+	placed_by		text,
+	closed_by		text
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE commerce.orders IS 'ORDER of the flow chart.';
 COMMENT ON COLUMN commerce.orders.expires_at IS 'When a held order can no longer be paid; stays when it is paid. NULL for an order that was placed.';
 COMMENT ON COLUMN commerce.orders.closed_at IS 'When it was cancelled, wholly refunded, or found expired.';
+COMMENT ON COLUMN commerce.orders.placed_by IS 'Who placed or held it: commerce.actor, or the session''s user. NULL unless commerce.record_actor was on.';
+COMMENT ON COLUMN commerce.orders.closed_by IS 'Who closed it: commerce.actor, or the session''s user. NULL unless commerce.record_actor was on, or it is open.';
 -- For popular_products. Orders are paid in about the order in which they lie in
 -- the table, which is all that BRIN needs. A range costs an order next to nothing
 -- until it is summarized, so the one being filled must not be: autosummarize does

@@ -17,7 +17,7 @@ FROM (VALUES
 		subscriptions, deliveries, stock, coupon_quota, coupon_wallet}'::text[]),
 	('reader', 'USAGE', '{commerce, balance_entry_type, discount_type, coupon_status,
 		order_status, delivery_status}'),
-	('reader', 'EXECUTE', '{get_balance, quote_order, get_order, popular_products}'),
+	('reader', 'EXECUTE', '{get_balance, quote_order, get_order, popular_products, metrics}'),
 	('app', 'EXECUTE', '{create_user, set_user_name, charge_balance, use_balance, issue_coupon,
 		use_coupon, place_order, place_orders, hold_order, pay_order, cancel_order,
 		refund_order, expire_orders}'),
@@ -35,7 +35,7 @@ FROM (VALUES
 		retry_events, discard_event, purge_events, event_origin,
 		verify, verify_users, verify_balances, verify_stock, verify_coupons, verify_orders,
 		verify_events, verify_quantities, verify_parents,
-		access_rights, member_objects, foreign_rights, grant_access,
+		access_rights, member_objects, foreign_rights, counters, undelivered, grant_access,
 		revoke_access}')
 	) r (level, privilege, object_names),
 	 LATERAL unnest(r.object_names) n (object_name)

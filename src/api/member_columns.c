@@ -15,15 +15,11 @@ static Entry member_columns_entry = {
 	.columns = {TEXTOID, TEXTOID}
 };
 
-PG_FUNCTION_INFO_V1(commerce_member_columns);
-
 /* List them: doc/reference.md, Operation. */
-Datum
-commerce_member_columns(PG_FUNCTION_ARGS)
+ENTRY_POINT(member_columns)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	entry_check(fcinfo, &member_columns_entry);
 	InitMaterializedSRF(fcinfo, 0);
 	for (TableId table = 0; table < TABLE_COUNT; table++)
 	{

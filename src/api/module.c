@@ -6,6 +6,7 @@
 
 #include "api/settings.h"
 #include "base/entry.h"
+#include "base/metrics.h"
 #include "base/refusal.h"
 #include "base/tables.h"
 #include "fmgr.h"
@@ -23,6 +24,7 @@ _PG_init(void)
 	settings_init();
 	refusal_init();
 	entry_init();
+	metrics_init();
 	tables_init();
 	row_target_init();
 	notify_init();

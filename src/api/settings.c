@@ -11,10 +11,12 @@
 #include "base/compat.h"
 #include "base/refusal.h"
 #include "counter/counter.h"
+#include "mb/pg_wchar.h"
 #include "notify/databases.h"
 #include "notify/notify.h"
 #include "order/order_request.h"
 #include "order/order_requests.h"
+#include "shop/actor.h"
 #include "shop/balance.h"
 #include "shop/coupon_issue.h"
 #include "shop/items.h"
@@ -91,6 +93,32 @@ define_limits(void)
 							PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
+static bool
+check_actor(char **newval, void **extra, GucSource source)
+{
+	if (pg_mbstrlen(*newval) <= ACTOR_MAX_CHARACTERS)
+		return true;
+	GUC_check_errdetail("The value must have at most %d characters.",
+						ACTOR_MAX_CHARACTERS);
+	return false;
+}
+
+/* Who does what. */
+static void
+define_actor(void)
+{
+	DefineCustomBoolVariable("commerce.record_actor",
+							 "Write who did it with what is done.",
+							 "With balance entries, stock adjustments, orders and their closing.",
+							 &actor_is_recorded, false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("commerce.actor",
+							   "Who that is.",
+							   "Empty: the session's user.",
+							   &actor_setting, "",
+							   PGC_USERSET, 0, check_actor, NULL, NULL);
+}
+
 /* How the channel commerce_outbox is notified. */
 static void
 define_notifications(void)
@@ -126,6 +154,7 @@ void
 settings_init(void)
 {
 	define_limits();
+	define_actor();
 	define_log();
 	define_notifications();
 	MarkGUCPrefixReserved("commerce");

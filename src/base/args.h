@@ -2,8 +2,8 @@
  * args.h
  *		Reading the arguments of an entry point.
  *
- * First entry_check() for what must not be NULL (22004), then one reader per
- * argument, each raising 22023 and naming the argument when it is out of its
+ * One reader per argument, after entry_run() has looked for what must not be
+ * NULL (22004). Each raises 22023 and names the argument when it is out of its
  * bounds.
  */
 #ifndef COMMERCE_ARGS_H

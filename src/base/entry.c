@@ -20,12 +20,13 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
-uint32		entry_generation = 1;
+/* Counts changes of functions. */
+static uint32 generation_now = 1;
 
 static void
 function_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	entry_generation++;
+	generation_now++;
 }
 
 static int
@@ -127,11 +128,11 @@ describe_result(const Entry *entry)
 	return text.data;
 }
 
-void
-entry_prove(FunctionCallInfo fcinfo, Entry *entry)
+static void
+prove(FunctionCallInfo fcinfo, Entry *entry)
 {
 	Oid			function = fcinfo->flinfo->fn_oid;
-	uint32		generation = entry_generation;
+	uint32		generation = generation_now;
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	bool		fits = false;
 
@@ -155,14 +156,49 @@ entry_prove(FunctionCallInfo fcinfo, Entry *entry)
 	entry->generation = generation;
 }
 
-void
-entry_check_nulls(FunctionCallInfo fcinfo, const Entry *entry)
+static void
+check_nulls(FunctionCallInfo fcinfo, const Entry *entry)
 {
 	for (int i = 0; i < PG_NARGS(); i++)
 		if (PG_ARGISNULL(i) && !entry->arguments[i].nullable)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not be null", entry->arguments[i].name)));
+}
+
+static Datum
+run_counted(FunctionCallInfo fcinfo, const Entry *entry, Metric metric,
+			Datum (*call) (FunctionCallInfo))
+{
+	Datum		result;
+
+	PG_TRY();
+	{
+		check_nulls(fcinfo, entry);
+		result = call(fcinfo);
+	}
+	PG_CATCH();
+	{
+		metrics_add_calls(metric, geterrcode(), 1);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (!entry->is_batch)
+		metrics_add_calls(metric, 0, 1);
+	return result;
+}
+
+Datum
+entry_run(FunctionCallInfo fcinfo, Entry *entry, Metric metric,
+		  Datum (*call) (FunctionCallInfo))
+{
+	if (unlikely(fcinfo->flinfo->fn_oid != entry->proved ||
+				 entry->generation != generation_now))
+		prove(fcinfo, entry);
+	if (metrics_are_kept())
+		return run_counted(fcinfo, entry, metric, call);
+	check_nulls(fcinfo, entry);
+	return call(fcinfo);
 }
 
 void

@@ -4,8 +4,8 @@
  *
  * Whoever may create C functions could declare one of ours with other
  * arguments or another result. An Entry says what the code expects; every
- * entry point begins with entry_check(), so that any other declaration is an
- * error instead of a crash.
+ * entry point is run by entry_run(), so that any other declaration is an error
+ * instead of a crash. It also counts the call by its outcome.
  *
  * A newer version may add arguments, always at the end. What an older script
  * declares has fewer then, and is served: args_is_null() is true of the rest.
@@ -14,6 +14,7 @@
 #define COMMERCE_ENTRY_H
 
 #include "base/compat.h"
+#include "base/metrics.h"
 #include "fmgr.h"
 
 #define ENTRY_MAX_ARGUMENTS	14
@@ -35,28 +36,32 @@ typedef struct Entry
 	const char *row;			/* name of a table or view of ours */
 	Oid			columns[ENTRY_MAX_COLUMNS];
 
+	/* It counts itself what it did: each request of a batch. */
+	bool		is_batch;
+
 	/* What was proved, and when. */
 	Oid			proved;
 	uint32		generation;
 } Entry;
 
-/* Counts changes of functions. */
-extern uint32 entry_generation;
+/*
+ * Call it, and count that. Raises 42P13 unless the declaration fits, 22004 for
+ * the first argument that is NULL and must not be.
+ */
+extern Datum entry_run(FunctionCallInfo fcinfo, Entry *entry, Metric metric,
+					   Datum (*call) (FunctionCallInfo));
 
-/* Raise 42P13 unless the declaration fits. */
-extern void entry_prove(FunctionCallInfo fcinfo, Entry *entry);
-
-/* Raise 22004 for the first argument that is NULL and must not be. */
-extern void entry_check_nulls(FunctionCallInfo fcinfo, const Entry *entry);
-
-static inline void
-entry_check(FunctionCallInfo fcinfo, Entry *entry)
-{
-	if (unlikely(fcinfo->flinfo->fn_oid != entry->proved ||
-				 entry->generation != entry_generation))
-		entry_prove(fcinfo, entry);
-	entry_check_nulls(fcinfo, entry);
-}
+/* Begins the C function of SQL function "name", whose Entry is name_entry. */
+#define ENTRY_POINT(name) \
+PG_FUNCTION_INFO_V1(commerce_##name); \
+static Datum name##_call(FunctionCallInfo fcinfo); \
+Datum \
+commerce_##name(PG_FUNCTION_ARGS) \
+{ \
+	return entry_run(fcinfo, &name##_entry, CALLS_##name, name##_call); \
+} \
+static Datum \
+name##_call(FunctionCallInfo fcinfo)
 
 /* Called once, by _PG_init. */
 extern void entry_init(void);

@@ -353,28 +353,24 @@ refusal_sqlstate(const Refusal *refusal)
 	return refusal_defs[refusal->code].sqlstate;
 }
 
-void
-refusal_columns(const Refusal *refusal, Datum *values, bool *nulls)
+int
+refusal_errcode(RefusalCode code)
 {
-	nulls[0] = nulls[1] = nulls[2] = refusal == NULL;
-	if (refusal == NULL)
-		return;
-	values[0] = CStringGetTextDatum(refusal_sqlstate(refusal));
-	values[1] = CStringGetTextDatum(refusal_message(refusal));
-	values[2] = JsonbPGetDatum(refusal_detail(refusal));
+	const char *sqlstate = refusal_defs[code].sqlstate;
+
+	return MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2], sqlstate[3],
+						 sqlstate[4]);
 }
 
 void
 refusal_raise(const Refusal *refusal)
 {
-	const char *sqlstate = refusal_sqlstate(refusal);
 	Jsonb	   *detail = refusal_detail(refusal);
 	char	   *detail_text = JsonbToCString(NULL, &detail->root,
 											 VARSIZE(detail));
 
 	ereport(ERROR,
-			(errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
-								   sqlstate[3], sqlstate[4])),
+			(errcode(refusal_errcode(refusal->code)),
 			 errmsg_internal("%s", refusal_message(refusal)),
 	/* An escape is the same to whoever parses the JSON. */
 			 errdetail_internal("%s", printable(detail_text))));

@@ -98,12 +98,8 @@ extern const char *refusal_sqlstate(const Refusal *refusal);
 extern const char *refusal_message(const Refusal *refusal);
 extern Jsonb *refusal_detail(const Refusal *refusal);
 
-/*
- * Fill three columns of a row, sqlstate, message and detail: the refusal's, or
- * NULL.
- */
-extern void refusal_columns(const Refusal *refusal, Datum *values,
-							bool *nulls);
+/* As an error code. */
+extern int	refusal_errcode(RefusalCode code);
 
 /* ereport it with its SQLSTATE, message and DETAIL. */
 pg_noreturn extern void refusal_raise(const Refusal *refusal);

@@ -46,6 +46,7 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/metrics.h"
 #include "counter/counter.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
@@ -240,6 +241,7 @@ take_from_one(CounterHold *hold)
 		level++;
 		slot_insert(slot->work, slot->table, row_int64(slot, SLOTS_ID),
 					number + (1 << (level - 1)), level, half);
+		metrics_add(COUNTER_SLOT_SPLITS, 1);
 		rest -= half;
 	}
 	if (rest == 0 && number != 0)
@@ -255,6 +257,7 @@ merge(Row **slots, int count, int64 quantity)
 	slot_update(slots[0], 0, quantity);
 	for (int i = 1; i < count; i++)
 		row_delete(slots[i]);
+	metrics_add(COUNTER_SLOT_MERGES, 1);
 }
 
 static int64

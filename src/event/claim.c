@@ -22,6 +22,7 @@
 #include "access/xlog.h"
 #include "base/args.h"
 #include "base/entry.h"
+#include "base/metrics.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
 #include "event/claim.h"
@@ -148,18 +149,14 @@ static Entry claim_events_entry = {
 	.columns = {INT8OID, TEXTOID, INT8OID, INT4OID, JSONBOID}
 };
 
-PG_FUNCTION_INFO_V1(commerce_claim_events);
-
 /* Lease due events to the caller: doc/reference.md, Events. */
-Datum
-commerce_claim_events(PG_FUNCTION_ARGS)
+ENTRY_POINT(claim_events)
 {
 	Claim		call = {.now = GetCurrentTimestamp()};
 	Interval   *lease;
 	char	   *name;
 	Work		work;
 
-	entry_check(fcinfo, &claim_events_entry);
 	call.room = PG_GETARG_INT32(0);
 	if (call.room < 1 || call.room > MAX_BATCH_SIZE)
 		args_invalid("batch_size", psprintf("be from 1 to %d", MAX_BATCH_SIZE));
@@ -178,6 +175,8 @@ commerce_claim_events(PG_FUNCTION_ARGS)
 		XLogFlush(XactLastRecEnd);
 		ForceSyncCommit();
 		return_payloads(&call, (ReturnSetInfo *) fcinfo->resultinfo);
+		metrics_add_deliveries(DELIVERIES_CLAIMED, call.subscription->number,
+							   call.count);
 	}
 	return (Datum) 0;
 }

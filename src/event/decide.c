@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "base/entry.h"
+#include "base/metrics.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
 #include "event/delivery.h"
@@ -156,13 +157,9 @@ static Entry retry_event_entry = {
 	.row = "deliveries"
 };
 
-PG_FUNCTION_INFO_V1(commerce_retry_event);
-
 /* Make an event available now: doc/reference.md, Events. */
-Datum
-commerce_retry_event(PG_FUNCTION_ARGS)
+ENTRY_POINT(retry_event)
 {
-	entry_check(fcinfo, &retry_event_entry);
 	return decide(fcinfo, "retry_event()", retry);
 }
 
@@ -171,11 +168,8 @@ static Entry retry_events_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_retry_events);
-
 /* Make all that wait or are dead available now: doc/reference.md, Events. */
-Datum
-commerce_retry_events(PG_FUNCTION_ARGS)
+ENTRY_POINT(retry_events)
 {
 	static SqlStatement retry_all = {
 		.text = "WITH locked AS MATERIALIZED ("
@@ -199,7 +193,6 @@ commerce_retry_events(PG_FUNCTION_ARGS)
 	Datum		arguments[2];
 	int64		count;
 
-	entry_check(fcinfo, &retry_events_entry);
 	name = subscription_argument(fcinfo, 0);
 
 	row_begin_write(&work, "retry_events()");
@@ -227,13 +220,17 @@ discard(Work *work, const Subscription *subscription, int64 event_id)
 										event_id, DELIVERY_DISCARDED,
 										&delivery, &is_new);
 
-	if (refusal || is_new)
+	if (refusal)
 		return refusal;
-	if (!row_is(delivery, STORED_DELIVERIES_STATUS, DELIVERY_AVAILABLE) &&
-		!row_is(delivery, STORED_DELIVERIES_STATUS, DELIVERY_DEAD) &&
-		!delivery_has_lapsed(delivery, GetCurrentTimestamp()))
-		return delivery_state_conflict(delivery);
-	row_update(delivery, delivery_finish(delivery, DELIVERY_DISCARDED));
+	if (!is_new)
+	{
+		if (!row_is(delivery, STORED_DELIVERIES_STATUS, DELIVERY_AVAILABLE) &&
+			!row_is(delivery, STORED_DELIVERIES_STATUS, DELIVERY_DEAD) &&
+			!delivery_has_lapsed(delivery, GetCurrentTimestamp()))
+			return delivery_state_conflict(delivery);
+		row_update(delivery, delivery_finish(delivery, DELIVERY_DISCARDED));
+	}
+	metrics_add_deliveries(DELIVERIES_DISCARDED, subscription->number, 1);
 	return NULL;
 }
 
@@ -242,12 +239,8 @@ static Entry discard_event_entry = {
 	.row = "deliveries"
 };
 
-PG_FUNCTION_INFO_V1(commerce_discard_event);
-
 /* Give an event up: doc/reference.md, Events. */
-Datum
-commerce_discard_event(PG_FUNCTION_ARGS)
+ENTRY_POINT(discard_event)
 {
-	entry_check(fcinfo, &discard_event_entry);
 	return decide(fcinfo, "discard_event()", discard);
 }

@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/metrics.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
 #include "event/delivery.h"
@@ -243,13 +244,16 @@ delivery_fail(Row *delivery, Datum error, TimestampTz due_at)
 {
 	Row		   *failed = delivery_release(delivery, due_at);
 	int32		failures = row_int32(delivery, STORED_DELIVERIES_FAILURES) + 1;
+	int32		number = row_int32(delivery, STORED_DELIVERIES_SUBSCRIPTION_NO);
 
+	metrics_add_deliveries(DELIVERIES_FAILED, number, 1);
 	row_set_int32(failed, STORED_DELIVERIES_FAILURES, failures);
 	row_set(failed, STORED_DELIVERIES_LAST_ERROR, error);
 	if (failures >= DELIVERY_MAX_FAILURES)
 	{
 		row_set_enum(failed, STORED_DELIVERIES_STATUS, DELIVERY_DEAD);
 		row_set_null(failed, STORED_DELIVERIES_DUE_AT);
+		metrics_add_deliveries(DELIVERIES_DEAD, number, 1);
 	}
 	return failed;
 }

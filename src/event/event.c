@@ -51,13 +51,9 @@ event_origin(void)
 
 static Entry event_origin_entry = {.type = INT8OID};
 
-PG_FUNCTION_INFO_V1(commerce_event_origin);
-
 /* Which origin is this database? doc/reference.md, Events. */
-Datum
-commerce_event_origin(PG_FUNCTION_ARGS)
+ENTRY_POINT(event_origin)
 {
-	entry_check(fcinfo, &event_origin_entry);
 	PG_RETURN_INT64(event_origin());
 }
 

@@ -96,17 +96,13 @@ static Entry purge_events_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_purge_events);
-
 /* Delete what is finished and old: doc/reference.md, Events. */
-Datum
-commerce_purge_events(PG_FUNCTION_ARGS)
+ENTRY_POINT(purge_events)
 {
 	Datum		arguments[1];
 	SqlRun		run;
 	int64		count;
 
-	entry_check(fcinfo, &purge_events_entry);
 	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than",
 												   false));
 

@@ -9,6 +9,7 @@
 
 #include "base/args.h"
 #include "base/entry.h"
+#include "base/metrics.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
@@ -135,11 +136,8 @@ static Entry ack_events_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_ack_events);
-
 /* Mark claimed events delivered: doc/reference.md, Events. */
-Datum
-commerce_ack_events(PG_FUNCTION_ARGS)
+ENTRY_POINT(ack_events)
 {
 	int			count;
 	Held	   *held;
@@ -148,7 +146,6 @@ commerce_ack_events(PG_FUNCTION_ARGS)
 	Work		work;
 	int64		done;
 
-	entry_check(fcinfo, &ack_events_entry);
 	held = read_held(fcinfo, &count);
 	name = subscription_argument(fcinfo, 2);
 
@@ -156,6 +153,7 @@ commerce_ack_events(PG_FUNCTION_ARGS)
 	refusal_check(subscription_find(&work, name, &subscription));
 	done = hand_back(&work, &subscription, held, count, true, 0);
 	row_end(&work);
+	metrics_add_deliveries(DELIVERIES_DELIVERED, subscription.number, done);
 	PG_RETURN_INT64(done);
 }
 
@@ -181,11 +179,8 @@ static Entry release_events_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_release_events);
-
 /* Give claimed events back undelivered: doc/reference.md, Events. */
-Datum
-commerce_release_events(PG_FUNCTION_ARGS)
+ENTRY_POINT(release_events)
 {
 	int			count;
 	Held	   *held;
@@ -195,7 +190,6 @@ commerce_release_events(PG_FUNCTION_ARGS)
 	Work		work;
 	int64		done;
 
-	entry_check(fcinfo, &release_events_entry);
 	held = read_held(fcinfo, &count);
 	due_at = retry_at(fcinfo, 2);
 	name = subscription_argument(fcinfo, 3);
@@ -206,6 +200,7 @@ commerce_release_events(PG_FUNCTION_ARGS)
 	if (done > 0 && args_is_null(fcinfo, 2))
 		notify_at_commit();
 	row_end(&work);
+	metrics_add_deliveries(DELIVERIES_RELEASED, subscription.number, done);
 	PG_RETURN_INT64(done);
 }
 
@@ -286,11 +281,8 @@ static Entry fail_event_entry = {
 	.row = "deliveries"
 };
 
-PG_FUNCTION_INFO_V1(commerce_fail_event);
-
 /* Give a claimed event back with its error: doc/reference.md, Events. */
-Datum
-commerce_fail_event(PG_FUNCTION_ARGS)
+ENTRY_POINT(fail_event)
 {
 	Held		held;
 	TimestampTz due_at;
@@ -298,7 +290,6 @@ commerce_fail_event(PG_FUNCTION_ARGS)
 	Subscription subscription;
 	Work		work;
 
-	entry_check(fcinfo, &fail_event_entry);
 	held.event_id = PG_GETARG_INT64(0);
 	held.attempt = PG_GETARG_INT32(1);
 	due_at = retry_at(fcinfo, 3);

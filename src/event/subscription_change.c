@@ -316,15 +316,11 @@ static Entry create_subscription_entry = {
 	.row = "subscriptions"
 };
 
-PG_FUNCTION_INFO_V1(commerce_create_subscription);
-
 /* Make a subscription: doc/reference.md, Events. */
-Datum
-commerce_create_subscription(PG_FUNCTION_ARGS)
+ENTRY_POINT(create_subscription)
 {
 	NewSubscription made;
 
-	entry_check(fcinfo, &create_subscription_entry);
 	made.name = new_name(fcinfo);
 	made.types = event_types(fcinfo);
 	made.start_from = start_from(fcinfo);
@@ -385,18 +381,14 @@ static Entry drop_subscription_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_drop_subscription);
-
 /* End a subscription: doc/reference.md, Events. */
-Datum
-commerce_drop_subscription(PG_FUNCTION_ARGS)
+ENTRY_POINT(drop_subscription)
 {
 	char	   *name;
 	Work		work;
 	Row		   *row;
 	int64		unfinished;
 
-	entry_check(fcinfo, &drop_subscription_entry);
 	name = subscription_argument(fcinfo, 0);
 
 	row_begin_write(&work, "drop_subscription()");
@@ -428,11 +420,8 @@ static Entry pause_subscription_entry = {
 	.row = "subscriptions"
 };
 
-PG_FUNCTION_INFO_V1(commerce_pause_subscription);
-
 /* Claim nothing of it for a while: doc/reference.md, Events. */
-Datum
-commerce_pause_subscription(PG_FUNCTION_ARGS)
+ENTRY_POINT(pause_subscription)
 {
 	char	   *name;
 	TimestampTz until;
@@ -441,7 +430,6 @@ commerce_pause_subscription(PG_FUNCTION_ARGS)
 	Row		   *row;
 	Row		   *paused;
 
-	entry_check(fcinfo, &pause_subscription_entry);
 	name = subscription_argument(fcinfo, 0);
 	until = args_end(fcinfo, 1, "until");
 	if (until <= GetCurrentTimestamp())
@@ -471,17 +459,13 @@ static Entry resume_subscription_entry = {
 	.row = "subscriptions"
 };
 
-PG_FUNCTION_INFO_V1(commerce_resume_subscription);
-
 /* Claim of it again: doc/reference.md, Events. */
-Datum
-commerce_resume_subscription(PG_FUNCTION_ARGS)
+ENTRY_POINT(resume_subscription)
 {
 	char	   *name;
 	Work		work;
 	Row		   *row;
 
-	entry_check(fcinfo, &resume_subscription_entry);
 	name = subscription_argument(fcinfo, 0);
 
 	row_begin_write(&work, "resume_subscription()");

@@ -35,6 +35,7 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/metrics.h"
 #include "commands/async.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
@@ -127,12 +128,19 @@ queue_has_room(void)
 	return DatumGetFloat8(pg_notification_queue_usage(fcinfo)) < NEARLY_FULL;
 }
 
+static void
+notify(void)
+{
+	Async_Notify(CHANNEL, NULL);
+	metrics_add(COUNTER_NOTIFICATIONS, 1);
+}
+
 bool
 notify_channel(void)
 {
 	if (!queue_has_room())
 		return false;
-	Async_Notify(CHANNEL, NULL);
+	notify();
 	return true;
 }
 
@@ -161,7 +169,7 @@ notify_inline(void)
 
 	if (queue_had_room())
 	{
-		Async_Notify(CHANNEL, NULL);
+		notify();
 		has_warned = false;
 		return;
 	}

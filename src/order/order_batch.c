@@ -23,12 +23,11 @@
  */
 #include "postgres.h"
 
-#include "base/args.h"
+#include "base/answers.h"
 #include "base/entry.h"
 #include "base/ids.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
-#include "funcapi.h"
 #include "lib/qunique.h"
 #include "miscadmin.h"
 #include "order/order_decide.h"
@@ -410,19 +409,6 @@ write_taken(Part *part)
 	}
 }
 
-static void
-return_row(ReturnSetInfo *result, int request_no, int64 order_id,
-		   Refusal *refusal)
-{
-	Datum		values[5] = {
-		Int32GetDatum(request_no), Int64GetDatum(order_id)
-	};
-	bool		nulls[5] = {false, refusal != NULL};
-
-	refusal_columns(refusal, &values[2], &nulls[2]);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
 /* As many of the requests as make a part. */
 static int
 part_size(const RequestedOrder *requests, int count)
@@ -437,7 +423,7 @@ part_size(const RequestedOrder *requests, int count)
 
 static void
 place_part(RequestedOrder *requests, int count, int first_no,
-		   const OrderKeys *keys, ReturnSetInfo *result)
+		   const OrderKeys *keys, Answers *answers)
 {
 	Work		work;
 	Part		part = {
@@ -460,7 +446,8 @@ place_part(RequestedOrder *requests, int count, int first_no,
 
 		CHECK_FOR_INTERRUPTS();
 		refusal = place_nth(&part, i, &order_id);
-		return_row(result, first_no + i, order_id, refusal);
+		answers_add(answers, refusal, Int32GetDatum(first_no + i),
+					Int64GetDatum(order_id));
 	}
 	write_taken(&part);
 	row_end(&work);
@@ -468,23 +455,21 @@ place_part(RequestedOrder *requests, int count, int first_no,
 
 static Entry place_orders_entry = {
 	.arguments = {{"requests", JSONBOID}},
-	.columns = {INT4OID, INT8OID, TEXTOID, TEXTOID, JSONBOID}
+	.columns = {INT4OID, INT8OID, TEXTOID, TEXTOID, JSONBOID},
+	.is_batch = true
 };
 
-PG_FUNCTION_INFO_V1(commerce_place_orders);
-
 /* Many orders at once: doc/reference.md, Orders. */
-Datum
-commerce_place_orders(PG_FUNCTION_ARGS)
+ENTRY_POINT(place_orders)
 {
+	Answers		answers;
 	RequestedOrder *requests;
 	OrderKeys	keys;
 	int			count;
 	int			size;
 
-	entry_check(fcinfo, &place_orders_entry);
 	requests = order_requests_parse(PG_GETARG_JSONB_P(0), &count);
-	InitMaterializedSRF(fcinfo, 0);
+	answers_begin(&answers, fcinfo);
 
 	keys = order_keys_lock(requests, count);
 	if (part_size(requests, count) < count)
@@ -492,9 +477,9 @@ commerce_place_orders(PG_FUNCTION_ARGS)
 	for (int done = 0; done < count; done += size)
 	{
 		size = part_size(&requests[done], count - done);
-		place_part(&requests[done], size, done + 1, &keys,
-				   (ReturnSetInfo *) fcinfo->resultinfo);
+		place_part(&requests[done], size, done + 1, &keys, &answers);
 	}
 	order_keys_write(&keys);
+	answers_end(&answers, CALLS_place_orders);
 	return (Datum) 0;
 }

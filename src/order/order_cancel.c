@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "event/event.h"
 #include "order/order_lifecycle.h"
+#include "shop/actor.h"
 #include "shop/payment.h"
 #include "shop/stock.h"
 
@@ -36,6 +37,7 @@ write_cancelled(Row *order, bool was_paid, text *reason)
 
 	row_set_enum(cancelled, ORDERS_STATUS, ORDER_CANCELLED);
 	row_set_now(cancelled, ORDERS_CLOSED_AT);
+	actor_set(cancelled, ORDERS_CLOSED_BY);
 	if (was_paid)
 		row_set(cancelled, ORDERS_REFUNDED, row_value(order, ORDERS_TOTAL));
 	if (reason)
@@ -105,18 +107,14 @@ static Entry cancel_order_entry = {
 	.row = "orders"
 };
 
-PG_FUNCTION_INFO_V1(commerce_cancel_order);
-
 /* Undo an order, paid or not: doc/reference.md, Orders. */
-Datum
-commerce_cancel_order(PG_FUNCTION_ARGS)
+ENTRY_POINT(cancel_order)
 {
 	text	   *reason;
 	Work		work;
 	Row		   *cancelled = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &cancel_order_entry);
 	reason = args_reason(fcinfo, 1);
 
 	row_begin_write(&work, "cancel_order()");

@@ -17,6 +17,7 @@
 #include "base/args.h"
 #include "base/clock.h"
 #include "base/entry.h"
+#include "base/metrics.h"
 #include "base/printable.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
@@ -276,15 +277,12 @@ static Entry expire_orders_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_expire_orders);
-
 /* Close what was not paid in time: doc/reference.md, Orders. */
-Datum
-commerce_expire_orders(PG_FUNCTION_ARGS)
+ENTRY_POINT(expire_orders)
 {
 	int32		batch_size;
+	int64		expired;
 
-	entry_check(fcinfo, &expire_orders_entry);
 	batch_size = PG_GETARG_INT32(0);
 	if (batch_size < 1)
 		args_invalid("batch_size", "be at least 1");
@@ -297,5 +295,7 @@ commerce_expire_orders(PG_FUNCTION_ARGS)
 				 errhint("Its publisher expires orders. Disable or drop the subscription once this database is the shop.")));
 		PG_RETURN_INT64(0);
 	}
-	PG_RETURN_INT64(expire(batch_size));
+	expired = expire(batch_size);
+	metrics_add(COUNTER_ORDERS_EXPIRED, expired);
+	PG_RETURN_INT64(expired);
 }

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "order/order_expire_part.h"
 #include "order/order_lifecycle.h"
+#include "shop/actor.h"
 #include "shop/coupon.h"
 
 #define RETRY_EVERY_US	2000
@@ -238,6 +239,7 @@ close_order(Row *order)
 
 	row_set_enum(expired, ORDERS_STATUS, ORDER_EXPIRED);
 	row_set_now(expired, ORDERS_CLOSED_AT);
+	actor_set(expired, ORDERS_CLOSED_BY);
 	row_update(order, expired);
 }
 

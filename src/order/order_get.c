@@ -16,11 +16,8 @@ static Entry get_order_entry = {
 	.type = JSONBOID
 };
 
-PG_FUNCTION_INFO_V1(commerce_get_order);
-
 /* One order as one object: doc/reference.md, Orders. */
-Datum
-commerce_get_order(PG_FUNCTION_ARGS)
+ENTRY_POINT(get_order)
 {
 	static SqlStatement get = {
 		.text = "SELECT " ORDER_AS_JSONB("o")
@@ -33,7 +30,6 @@ commerce_get_order(PG_FUNCTION_ARGS)
 	bool		isnull;
 	Datum		order;
 
-	entry_check(fcinfo, &get_order_entry);
 	order_id = PG_GETARG_INT64(0);
 	arguments[0] = Int64GetDatum(order_id);
 

@@ -4,8 +4,10 @@
  */
 #include "postgres.h"
 
+#include "base/metrics.h"
 #include "event/event.h"
 #include "order/order_insert.h"
+#include "shop/actor.h"
 
 static Row *
 insert_order(Work *work, int64 order_id, const OrderRequest *request,
@@ -24,6 +26,7 @@ insert_order(Work *work, int64 order_id, const OrderRequest *request,
 	if (request->has_coupon)
 		row_set_int64(order, ORDERS_COUPON_ID, request->coupon_id);
 	row_set_now(order, ORDERS_PLACED_AT);
+	actor_set(order, ORDERS_PLACED_BY);
 	if (request->ttl)
 		row_set(order, ORDERS_EXPIRES_AT,
 				TimestampTzGetDatum(request->expires_at));
@@ -36,6 +39,8 @@ insert_order(Work *work, int64 order_id, const OrderRequest *request,
 static void
 insert_lines(Work *work, int64 order_id, const Pricing *pricing)
 {
+	int64		units = 0;
+
 	if (pricing->items->count > 1)
 		row_queue_inserts(work, TABLE_ORDER_ITEMS);
 	for (int i = 0; i < pricing->items->count; i++)
@@ -53,7 +58,9 @@ insert_lines(Work *work, int64 order_id, const Pricing *pricing)
 		row_set_int64(row, ORDER_ITEMS_DISCOUNT_AMOUNT, line->discount);
 		row_set_int64(row, ORDER_ITEMS_REFUNDED_QUANTITY, 0);
 		row_insert(row);
+		units += item->quantity;
 	}
+	metrics_add(COUNTER_UNITS_SOLD, units);
 }
 
 Row *

@@ -69,17 +69,12 @@ static Entry pay_order_entry = {
 	.row = "orders"
 };
 
-PG_FUNCTION_INFO_V1(commerce_pay_order);
-
 /* Pay a pending order: doc/reference.md, Orders. */
-Datum
-commerce_pay_order(PG_FUNCTION_ARGS)
+ENTRY_POINT(pay_order)
 {
 	Work		work;
 	Row		   *paid = NULL;
 	Datum		result;
-
-	entry_check(fcinfo, &pay_order_entry);
 
 	row_begin_write(&work, "pay_order()");
 	refusal_check(pay_pending(&work, PG_GETARG_INT64(0), &paid));

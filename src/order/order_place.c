@@ -150,11 +150,8 @@ static Entry place_order_entry = {
 	.row = "orders"
 };
 
-PG_FUNCTION_INFO_V1(commerce_place_order);
-
 /* Buy and pay in one step: doc/flow-chart.md, 3. */
-Datum
-commerce_place_order(PG_FUNCTION_ARGS)
+ENTRY_POINT(place_order)
 {
 	OrderRequest request = {0};
 	text	   *key;
@@ -162,7 +159,6 @@ commerce_place_order(PG_FUNCTION_ARGS)
 	Row		   *order = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &place_order_entry);
 	order_request_read(fcinfo, &request);
 	key = args_idempotency_key(fcinfo, 3);
 	order_request_read_expected_total(fcinfo, 4, &request);
@@ -186,11 +182,8 @@ static Entry hold_order_entry = {
 	.row = "orders"
 };
 
-PG_FUNCTION_INFO_V1(commerce_hold_order);
-
 /* Take stock and coupon, to be paid in time: doc/reference.md, Orders. */
-Datum
-commerce_hold_order(PG_FUNCTION_ARGS)
+ENTRY_POINT(hold_order)
 {
 	OrderRequest request = {0};
 	text	   *key;
@@ -198,7 +191,6 @@ commerce_hold_order(PG_FUNCTION_ARGS)
 	Row		   *order = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &hold_order_entry);
 	order_request_read(fcinfo, &request);
 	order_request_read_ttl(fcinfo, 3, &request);
 	key = args_idempotency_key(fcinfo, 4);

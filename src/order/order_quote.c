@@ -53,18 +53,14 @@ static Entry quote_order_entry = {
 	.columns = {INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
 };
 
-PG_FUNCTION_INFO_V1(commerce_quote_order);
-
 /* What place_order would ask for: doc/reference.md, Orders. */
-Datum
-commerce_quote_order(PG_FUNCTION_ARGS)
+ENTRY_POINT(quote_order)
 {
 	OrderRequest request = {0};
 	OrderDecision decision = {0};
 	Work		work;
 	OrderSource source = {.work = &work, .find_coupon = see_coupon};
 
-	entry_check(fcinfo, &quote_order_entry);
 	order_request_read(fcinfo, &request);
 	InitMaterializedSRF(fcinfo, 0);
 

@@ -15,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "event/event.h"
 #include "order/order_lifecycle.h"
+#include "shop/actor.h"
 #include "shop/idempotency.h"
 #include "shop/items.h"
 #include "shop/payment.h"
@@ -172,7 +173,10 @@ write_refunded(Row *order, const RefundPlan *plan)
 	row_set_int64(refunded, ORDERS_REFUNDED,
 				  row_int64(order, ORDERS_REFUNDED) + plan->amount);
 	if (plan->is_rest)
+	{
 		row_set_now(refunded, ORDERS_CLOSED_AT);
+		actor_set(refunded, ORDERS_CLOSED_BY);
+	}
 	row_update(order, refunded);
 	return refunded;
 }
@@ -288,11 +292,8 @@ static Entry refund_order_entry = {
 	.row = "orders"
 };
 
-PG_FUNCTION_INFO_V1(commerce_refund_order);
-
 /* Take part of an order back: doc/reference.md, Orders. */
-Datum
-commerce_refund_order(PG_FUNCTION_ARGS)
+ENTRY_POINT(refund_order)
 {
 	OrderItems	items;
 	RefundPlan	plan = {.items = &items};
@@ -301,7 +302,6 @@ commerce_refund_order(PG_FUNCTION_ARGS)
 	Row		   *refunded = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &refund_order_entry);
 	refusal_check(items_parse(PG_GETARG_JSONB_P(1), &items));
 	key = args_idempotency_key(fcinfo, 2);
 	plan.restock = PG_GETARG_BOOL(3);

@@ -12,6 +12,7 @@
 #include "base/entry.h"
 #include "base/money.h"
 #include "catalog/pg_type.h"
+#include "shop/actor.h"
 #include "shop/balance.h"
 #include "shop/idempotency.h"
 #include "shop/user.h"
@@ -62,6 +63,7 @@ balance_record(Row *changed, EnumLabel type, int64 amount, int64 order_id)
 	if (order_id != NO_ORDER)
 		row_set_int64(entry, BALANCE_HISTORY_ORDER_ID, order_id);
 	row_set_now(entry, BALANCE_HISTORY_CREATED_AT);
+	actor_set(entry, BALANCE_HISTORY_ACTOR);
 	row_insert(entry);
 	return entry;
 }
@@ -181,11 +183,8 @@ static Entry charge_balance_entry = {
 	.row = "balance_history"
 };
 
-PG_FUNCTION_INFO_V1(commerce_charge_balance);
-
 /* Add to a balance: doc/flow-chart.md, 1. */
-Datum
-commerce_charge_balance(PG_FUNCTION_ARGS)
+ENTRY_POINT(charge_balance)
 {
 	Idempotency scope = {.function = "charge_balance"};
 	int64		amount;
@@ -193,7 +192,6 @@ commerce_charge_balance(PG_FUNCTION_ARGS)
 	Row		   *entry = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &charge_balance_entry);
 	scope.user_id = PG_GETARG_INT64(0);
 	amount = PG_GETARG_INT64(1);
 	refusal_check(money_check_amount(amount, balance_max_charge_amount));
@@ -215,11 +213,8 @@ static Entry use_balance_entry = {
 	.row = "balance_history"
 };
 
-PG_FUNCTION_INFO_V1(commerce_use_balance);
-
 /* Take from a balance: doc/flow-chart.md, 1. */
-Datum
-commerce_use_balance(PG_FUNCTION_ARGS)
+ENTRY_POINT(use_balance)
 {
 	Idempotency scope = {.function = "use_balance"};
 	int64		amount;
@@ -227,7 +222,6 @@ commerce_use_balance(PG_FUNCTION_ARGS)
 	Row		   *entry = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &use_balance_entry);
 	scope.user_id = PG_GETARG_INT64(0);
 	amount = PG_GETARG_INT64(1);
 	refusal_check(money_check_amount(amount, PG_INT64_MAX));
@@ -245,18 +239,14 @@ static Entry get_balance_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_get_balance);
-
 /* Read a balance: doc/reference.md, Balance. */
-Datum
-commerce_get_balance(PG_FUNCTION_ARGS)
+ENTRY_POINT(get_balance)
 {
 	int64		user_id;
 	int64		balance;
 	Work		work;
 	Row		   *row;
 
-	entry_check(fcinfo, &get_balance_entry);
 	user_id = PG_GETARG_INT64(0);
 
 	row_begin_read(&work);

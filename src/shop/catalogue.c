@@ -50,11 +50,8 @@ static Entry create_product_entry = {
 	.row = "products"
 };
 
-PG_FUNCTION_INFO_V1(commerce_create_product);
-
 /* Add a product: PRODUCT of the flow chart. */
-Datum
-commerce_create_product(PG_FUNCTION_ARGS)
+ENTRY_POINT(create_product)
 {
 	text	   *name;
 	NullableDatum product_id;
@@ -62,7 +59,6 @@ commerce_create_product(PG_FUNCTION_ARGS)
 	Row		   *row;
 	Datum		result;
 
-	entry_check(fcinfo, &create_product_entry);
 	name = args_name(fcinfo, 0, "name");
 	product_id = args_new_id(fcinfo, 1, "product_id");
 
@@ -96,11 +92,8 @@ static Entry create_product_option_entry = {
 	.row = "product_options"
 };
 
-PG_FUNCTION_INFO_V1(commerce_create_product_option);
-
 /* Add what can be bought: PRODUCT_OPTION of the flow chart. */
-Datum
-commerce_create_product_option(PG_FUNCTION_ARGS)
+ENTRY_POINT(create_product_option)
 {
 	int64		product_id;
 	text	   *name;
@@ -112,7 +105,6 @@ commerce_create_product_option(PG_FUNCTION_ARGS)
 	Row		   *row;
 	Datum		result;
 
-	entry_check(fcinfo, &create_product_option_entry);
 	product_id = PG_GETARG_INT64(0);
 	name = args_name(fcinfo, 1, "name");
 	price = args_int64_min(fcinfo, 2, "price", 0);
@@ -142,11 +134,8 @@ static Entry set_price_entry = {
 	.row = "product_options"
 };
 
-PG_FUNCTION_INFO_V1(commerce_set_price);
-
 /* Set the price that later orders pay: doc/reference.md, Catalogue. */
-Datum
-commerce_set_price(PG_FUNCTION_ARGS)
+ENTRY_POINT(set_price)
 {
 	int64		option_id;
 	int64		price;
@@ -155,7 +144,6 @@ commerce_set_price(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	entry_check(fcinfo, &set_price_entry);
 	option_id = PG_GETARG_INT64(0);
 	price = args_int64_min(fcinfo, 1, "price", 0);
 
@@ -238,11 +226,8 @@ static Entry adjust_stock_entry = {
 	.row = "stock"
 };
 
-PG_FUNCTION_INFO_V1(commerce_adjust_stock);
-
 /* Move an option's stock and record why: doc/reference.md, Catalogue. */
-Datum
-commerce_adjust_stock(PG_FUNCTION_ARGS)
+ENTRY_POINT(adjust_stock)
 {
 	Idempotency scope = {.function = "adjust_stock", .user_id = NO_USER};
 	text	   *reason;
@@ -250,7 +235,6 @@ commerce_adjust_stock(PG_FUNCTION_ARGS)
 	Row		   *option = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &adjust_stock_entry);
 	reason = args_reason(fcinfo, 2);
 	scope.key = args_idempotency_key(fcinfo, 3);
 
@@ -267,17 +251,13 @@ static Entry spread_stock_entry = {
 	.type = INT4OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_spread_stock);
-
 /* Split an option's stock before a rush: doc/reference.md, Catalogue. */
-Datum
-commerce_spread_stock(PG_FUNCTION_ARGS)
+ENTRY_POINT(spread_stock)
 {
 	int64		option_id;
 	int32		slots;
 	Work		work;
 
-	entry_check(fcinfo, &spread_stock_entry);
 	option_id = PG_GETARG_INT64(0);
 	slots = PG_GETARG_INT32(1);
 	counter_check_slots(slots);

@@ -153,11 +153,8 @@ static Entry use_coupon_entry = {
 	.row = "coupons"
 };
 
-PG_FUNCTION_INFO_V1(commerce_use_coupon);
-
 /* Use a coupon outside of an order: doc/flow-chart.md, 2. */
-Datum
-commerce_use_coupon(PG_FUNCTION_ARGS)
+ENTRY_POINT(use_coupon)
 {
 	Idempotency scope = {.function = "use_coupon"};
 	int64		amount;
@@ -165,7 +162,6 @@ commerce_use_coupon(PG_FUNCTION_ARGS)
 	Row		   *coupon = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &use_coupon_entry);
 	scope.user_id = PG_GETARG_INT64(0);
 	amount = PG_GETARG_INT64(2);
 	refusal_check(money_check_amount(amount, PG_INT64_MAX));
@@ -184,11 +180,8 @@ static Entry revoke_coupon_entry = {
 	.row = "coupons"
 };
 
-PG_FUNCTION_INFO_V1(commerce_revoke_coupon);
-
 /* Take an unused coupon out of use: doc/reference.md, Coupons. */
-Datum
-commerce_revoke_coupon(PG_FUNCTION_ARGS)
+ENTRY_POINT(revoke_coupon)
 {
 	int64		coupon_id;
 	Work		work;
@@ -196,7 +189,6 @@ commerce_revoke_coupon(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	entry_check(fcinfo, &revoke_coupon_entry);
 	coupon_id = PG_GETARG_INT64(0);
 
 	row_begin_write(&work, "revoke_coupon()");

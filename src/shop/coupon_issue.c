@@ -18,12 +18,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/answers.h"
 #include "base/args.h"
 #include "base/entry.h"
 #include "base/ids.h"
 #include "catalog/pg_type.h"
 #include "counter/counter.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "shop/coupon_issue.h"
 #include "shop/coupon_policy.h"
@@ -186,18 +186,14 @@ static Entry issue_coupon_entry = {
 	.row = "coupons"
 };
 
-PG_FUNCTION_INFO_V1(commerce_issue_coupon);
-
 /* Issue one coupon to a user: doc/flow-chart.md, 2. */
-Datum
-commerce_issue_coupon(PG_FUNCTION_ARGS)
+ENTRY_POINT(issue_coupon)
 {
 	Idempotency scope = {.function = "issue_coupon"};
 	Work		work;
 	Row		   *coupon = NULL;
 	Datum		result;
 
-	entry_check(fcinfo, &issue_coupon_entry);
 	scope.user_id = PG_GETARG_INT64(0);
 	scope.key = args_idempotency_key(fcinfo, 2);
 
@@ -413,7 +409,7 @@ refusal_of(const IssueTerms *terms, const IssueTo *to)
 }
 
 static void
-return_users(const IssueBatch *batch, ReturnSetInfo *result)
+return_users(const IssueBatch *batch, Answers *answers)
 {
 	MemoryContext row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "issue_coupons row",
@@ -423,14 +419,9 @@ return_users(const IssueBatch *batch, ReturnSetInfo *result)
 	for (int i = 0; i < batch->count; i++)
 	{
 		const IssueTo *to = &batch->users[i];
-		Refusal    *refusal = refusal_of(&batch->terms, to);
-		Datum		values[5] = {
-			Int64GetDatum(to->user_id), Int64GetDatum(to->coupon_id)
-		};
-		bool		nulls[5] = {false, refusal != NULL};
 
-		refusal_columns(refusal, &values[2], &nulls[2]);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		answers_add(answers, refusal_of(&batch->terms, to),
+					Int64GetDatum(to->user_id), Int64GetDatum(to->coupon_id));
 		MemoryContextReset(row_context);
 	}
 	MemoryContextSwitchTo(caller);
@@ -439,24 +430,22 @@ return_users(const IssueBatch *batch, ReturnSetInfo *result)
 
 static Entry issue_coupons_entry = {
 	.arguments = {{"policy_id", INT8OID}, {"user_ids", INT8ARRAYOID}},
-	.columns = {INT8OID, INT8OID, TEXTOID, TEXTOID, JSONBOID}
+	.columns = {INT8OID, INT8OID, TEXTOID, TEXTOID, JSONBOID},
+	.is_batch = true
 };
 
-PG_FUNCTION_INFO_V1(commerce_issue_coupons);
-
 /* Issue one coupon to each of many users: doc/reference.md, Coupons. */
-Datum
-commerce_issue_coupons(PG_FUNCTION_ARGS)
+ENTRY_POINT(issue_coupons)
 {
 	IssueBatch	batch = {.count = 0};
+	Answers		answers;
 	int64		policy_id;
 	int64		available;
 	Work		work;
 
-	entry_check(fcinfo, &issue_coupons_entry);
 	policy_id = PG_GETARG_INT64(0);
 	read_users(PG_GETARG_ARRAYTYPE_P(1), &batch);
-	InitMaterializedSRF(fcinfo, 0);
+	answers_begin(&answers, fcinfo);
 
 	row_begin_write(&work, "issue_coupons()");
 	refusal_check(read_terms(&work, policy_id, &batch.terms));
@@ -470,6 +459,7 @@ commerce_issue_coupons(PG_FUNCTION_ARGS)
 	choose(&batch, available);
 	for_each_user(&batch, true);
 	take_quota(&batch);
-	return_users(&batch, (ReturnSetInfo *) fcinfo->resultinfo);
+	return_users(&batch, &answers);
+	answers_end(&answers, CALLS_issue_coupons);
 	return (Datum) 0;
 }

@@ -131,18 +131,14 @@ static Entry create_coupon_policy_entry = {
 	.row = "coupon_policies"
 };
 
-PG_FUNCTION_INFO_V1(commerce_create_coupon_policy);
-
 /* Add a policy and its quota: COUPON_POLICY of the flow chart. */
-Datum
-commerce_create_coupon_policy(PG_FUNCTION_ARGS)
+ENTRY_POINT(create_coupon_policy)
 {
 	Work		work;
 	Row		   *row;
 	int64		policy_id;
 	Datum		result;
 
-	entry_check(fcinfo, &create_coupon_policy_entry);
 	check_policy_arguments(fcinfo);
 
 	row_begin_write(&work, "create_coupon_policy()");
@@ -186,11 +182,8 @@ static Entry close_coupon_policy_entry = {
 	.row = "coupon_policies"
 };
 
-PG_FUNCTION_INFO_V1(commerce_close_coupon_policy);
-
 /* End issuing now: doc/reference.md, Coupons. */
-Datum
-commerce_close_coupon_policy(PG_FUNCTION_ARGS)
+ENTRY_POINT(close_coupon_policy)
 {
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
 	int64		policy_id;
@@ -199,7 +192,6 @@ commerce_close_coupon_policy(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	entry_check(fcinfo, &close_coupon_policy_entry);
 	policy_id = PG_GETARG_INT64(0);
 
 	row_begin_write(&work, "close_coupon_policy()");
@@ -312,11 +304,8 @@ static Entry update_coupon_policy_entry = {
 	.row = "coupon_policies"
 };
 
-PG_FUNCTION_INFO_V1(commerce_update_coupon_policy);
-
 /* Change who may get coupons, and when: doc/reference.md, Coupons. */
-Datum
-commerce_update_coupon_policy(PG_FUNCTION_ARGS)
+ENTRY_POINT(update_coupon_policy)
 {
 	int64		policy_id;
 	Work		work;
@@ -324,7 +313,6 @@ commerce_update_coupon_policy(PG_FUNCTION_ARGS)
 	Row		   *changed;
 	Datum		result;
 
-	entry_check(fcinfo, &update_coupon_policy_entry);
 	policy_id = PG_GETARG_INT64(UPDATE_POLICY_ID);
 	check_update_arguments(fcinfo);
 
@@ -349,17 +337,13 @@ static Entry spread_coupon_quota_entry = {
 	.type = INT4OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_spread_coupon_quota);
-
 /* Split a policy's quota before a rush: doc/reference.md, Coupons. */
-Datum
-commerce_spread_coupon_quota(PG_FUNCTION_ARGS)
+ENTRY_POINT(spread_coupon_quota)
 {
 	int64		policy_id;
 	int32		slots;
 	Work		work;
 
-	entry_check(fcinfo, &spread_coupon_quota_entry);
 	policy_id = PG_GETARG_INT64(0);
 	slots = PG_GETARG_INT32(1);
 	counter_check_slots(slots);

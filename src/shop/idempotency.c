@@ -149,11 +149,8 @@ static Entry purge_idempotency_keys_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_purge_idempotency_keys);
-
 /* Forget the keys at least so old: doc/reference.md, Operation. */
-Datum
-commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
+ENTRY_POINT(purge_idempotency_keys)
 {
 	static SqlStatement purge = {
 		.text = "WITH gone AS ("
@@ -171,7 +168,6 @@ commerce_purge_idempotency_keys(PG_FUNCTION_ARGS)
 	Datum		arguments[1];
 	int64		count;
 
-	entry_check(fcinfo, &purge_idempotency_keys_entry);
 	arguments[0] = IntervalPGetDatum(args_interval(fcinfo, 0, "older_than",
 												   false));
 

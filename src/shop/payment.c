@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/metrics.h"
 #include "shop/payment.h"
 
 static const PaymentWay *const payment_ways[] = {
@@ -70,12 +71,14 @@ payment_take(Payment *payment, int64 amount, int64 order_id)
 {
 	if (amount > 0)
 		payment->way->take(changed_account(payment), amount, order_id);
+	metrics_add(COUNTER_MONEY_SOLD, amount);
 }
 
 void
 payment_give_back(Payment *payment, int64 amount, int64 order_id)
 {
 	payment->way->give_back(changed_account(payment), amount, order_id);
+	metrics_add(COUNTER_MONEY_REFUNDED, amount);
 }
 
 void

@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "shop/actor.h"
 #include "shop/stock.h"
 #include "utils/builtins.h"
 
@@ -109,6 +110,7 @@ stock_record(Work *work, int64 option_id, int64 quantity, text *reason)
 	row_set_int64(row, STOCK_ADJUSTMENTS_QUANTITY, quantity);
 	row_set(row, STOCK_ADJUSTMENTS_REASON, PointerGetDatum(reason));
 	row_set_now(row, STOCK_ADJUSTMENTS_CREATED_AT);
+	actor_set(row, STOCK_ADJUSTMENTS_ACTOR);
 	row_insert(row);
 }
 

@@ -32,11 +32,8 @@ static Entry create_user_entry = {
 	.row = "users"
 };
 
-PG_FUNCTION_INFO_V1(commerce_create_user);
-
 /* Add a user: USER of the flow chart. */
-Datum
-commerce_create_user(PG_FUNCTION_ARGS)
+ENTRY_POINT(create_user)
 {
 	text	   *name;
 	NullableDatum user_id;
@@ -44,7 +41,6 @@ commerce_create_user(PG_FUNCTION_ARGS)
 	Row		   *row;
 	Datum		result;
 
-	entry_check(fcinfo, &create_user_entry);
 	name = args_name(fcinfo, 0, "name");
 	user_id = args_new_id(fcinfo, 1, "user_id");
 
@@ -71,18 +67,14 @@ static Entry set_user_name_entry = {
 	.row = "users"
 };
 
-PG_FUNCTION_INFO_V1(commerce_set_user_name);
-
 /* Rename a user who is not erased: doc/reference.md, Catalogue. */
-Datum
-commerce_set_user_name(PG_FUNCTION_ARGS)
+ENTRY_POINT(set_user_name)
 {
 	text	   *name;
 	Work		work;
 	Row		   *user;
 	Datum		result;
 
-	entry_check(fcinfo, &set_user_name_entry);
 	name = args_name(fcinfo, 1, "name");
 
 	row_begin_write(&work, "set_user_name()");
@@ -155,18 +147,14 @@ static Entry erase_user_entry = {
 	.row = "users"
 };
 
-PG_FUNCTION_INFO_V1(commerce_erase_user);
-
 /* Take a person out of the data: doc/reference.md, Catalogue. */
-Datum
-commerce_erase_user(PG_FUNCTION_ARGS)
+ENTRY_POINT(erase_user)
 {
 	int64		user_id;
 	Work		work;
 	Row		   *user;
 	Datum		result;
 
-	entry_check(fcinfo, &erase_user_entry);
 	user_id = PG_GETARG_INT64(0);
 
 	row_begin_write(&work, "erase_user()");

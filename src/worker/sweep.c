@@ -29,6 +29,7 @@
 
 #include "access/xact.h"
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/printable.h"
 #include "base/sql.h"
 #include "base/tables.h"
@@ -196,6 +197,7 @@ sweep_batch(void)
 	int64		next_ms;
 
 	order_expire_backs_off = true;
+	metrics_add(COUNTER_SWEEPS, 1);
 	SetCurrentStatementStartTimestamp();
 	pgstat_report_activity(STATE_RUNNING, "expiring orders");
 	process_let_cancel(true);

@@ -56,6 +56,7 @@ CREATE TABLE tuned.balance_history (
 	balance_after	bigint NOT NULL,
 	order_id		bigint,
 	created_at		timestamptz NOT NULL DEFAULT now(),
+	actor			text,
 	PRIMARY KEY (user_id, entry_no)
 );
 
@@ -124,7 +125,9 @@ CREATE TABLE tuned.orders (
 	paid_at			timestamptz,
 	closed_at		timestamptz,
 	expires_at		timestamptz,
-	cancel_reason	text
+	cancel_reason	text,
+	placed_by		text,
+	closed_by		text
 ) WITH (fillfactor = 90);
 CREATE INDEX orders_paid_at_idx ON tuned.orders USING brin (paid_at)
 	WITH (autosummarize = on);

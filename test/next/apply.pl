@@ -63,8 +63,8 @@ sub take_over
 change('commerce.control', q(default_version = '1.0') => q(default_version = '1.1'));
 
 change('src/base/tables.def',
-	qq(COLUMN(ORDERS_CANCEL_REASON, "cancel_reason", TEXTOID, V(1, 0))\n) => <<'NEW',
-COLUMN(ORDERS_CANCEL_REASON, "cancel_reason", TEXTOID, V(1, 0))
+	qq(COLUMN(ORDERS_CLOSED_BY, "closed_by", TEXTOID, V(1, 0))\n) => <<'NEW',
+COLUMN(ORDERS_CLOSED_BY, "closed_by", TEXTOID, V(1, 0))
 COLUMN(ORDERS_MEMO, "memo", TEXTOID, V(1, 1))
 NEW
 	qq(SEQUENCE(USER_ID, "user_id_seq", V(1, 0))\n) => <<'NEW',
@@ -86,6 +86,8 @@ LABEL(ORDER_EXPIRED, "order_status", "expired", V(1, 0))
 LABEL(ORDER_DISPUTED, "order_status", "disputed", V(1, 1))
 LABEL(ORDER_RETURNED, "order_status", "returned", V(1, 3))
 NEW
+
+change('src/base/metrics.def', "CALLS(ack_events)\n" => "CALLS(ack_events)\nCALLS(add_memo)\nCALLS(mark_order)\n");
 
 # The sixth argument. A key that stands for a request of before stands for it still.
 change('src/order/order_request.h',
@@ -115,8 +117,8 @@ copy("$next/memo.c", 'src/order/memo.c') or die $!;
 # The install script.
 change('sql/10_types.sql', "('pending', 'paid', " => "('pending', 'paid', 'disputed', ");
 change('sql/30_tables.sql',
-	"	cancel_reason	text\n" =>
-	"	cancel_reason	text,\n	memo			text NOT NULL DEFAULT 'none' CHECK (memo <> '')\n",
+	"	closed_by		text\n" =>
+	"	closed_by		text,\n	memo			text NOT NULL DEFAULT 'none' CHECK (memo <> '')\n",
 	"COMMENT ON TABLE commerce.orders IS" =>
 	"COMMENT ON COLUMN commerce.orders.memo IS 'What was noted when it was made.';\n"
 	. "COMMENT ON TABLE commerce.orders IS");

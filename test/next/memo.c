@@ -19,19 +19,14 @@ static Entry add_memo_entry = {
 	.type = INT8OID
 };
 
-PG_FUNCTION_INFO_V1(commerce_add_memo);
-
 /* One more memo on an order; its id. */
-Datum
-commerce_add_memo(PG_FUNCTION_ARGS)
+ENTRY_POINT(add_memo)
 {
 	NullableDatum generated = {.isnull = true};
 	Work		work;
 	Row		   *order;
 	Row		   *memo;
 	int64		memo_id;
-
-	entry_check(fcinfo, &add_memo_entry);
 
 	row_begin_write(&work, "add_memo()");
 	refusal_check(order_lock(&work, PG_GETARG_INT64(0), &order));
@@ -49,11 +44,8 @@ static Entry mark_order_entry = {
 	.row = "orders"
 };
 
-PG_FUNCTION_INFO_V1(commerce_mark_order);
-
 /* Mark a paid order as disputed or, from 1.3 on, as returned. */
-Datum
-commerce_mark_order(PG_FUNCTION_ARGS)
+ENTRY_POINT(mark_order)
 {
 	Work		work;
 	Row		   *order;
@@ -61,7 +53,6 @@ commerce_mark_order(PG_FUNCTION_ARGS)
 	bool		is_returned;
 	Datum		result;
 
-	entry_check(fcinfo, &mark_order_entry);
 	is_returned = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "returned") == 0;
 
 	row_begin_write(&work, "mark_order()");

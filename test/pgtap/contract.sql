@@ -132,6 +132,12 @@ INSERT INTO contract VALUES
 	('added_columns', '', 'TABLE(section text, nth integer, statement text)', 'stable', 'safe'),
 	('added_objects', '', 'TABLE(section text, nth integer, statement text)', 'stable', 'safe'),
 	('additions', 'section text DEFAULT NULL::text', 'SETOF text', 'stable', 'safe'),
+	('metrics', '', 'TABLE(name text, labels jsonb, value double precision)', 'volatile', 'safe'),
+	('counters', '', 'TABLE(name text, function text, sqlstate text, subscription_no integer, outcome text, value bigint)',
+	 'volatile', 'safe'),
+	('undelivered', '',
+	 'TABLE(subscription text, status commerce.delivery_status, events bigint, oldest timestamp with time zone)',
+	 'stable', 'safe'),
 	('advance_sequences', 'margin bigint DEFAULT 1000', 'void', 'volatile', 'unsafe'),
 	('verify', '', 'TABLE(check_name text, object_id bigint, expected numeric, actual numeric)',
 	 'stable', 'safe');

@@ -20,7 +20,7 @@ INSERT INTO readable VALUES
 	('users', 'user_id bigint, name text, created_at timestamptz, erased_at timestamptz'),
 	('balances', 'user_id bigint, balance bigint, entry_count bigint, updated_at timestamptz'),
 	('balance_history', 'user_id bigint, entry_no bigint, type balance_entry_type, amount bigint, '
-	 'balance_after bigint, order_id bigint, created_at timestamptz'),
+	 'balance_after bigint, order_id bigint, created_at timestamptz, actor text'),
 	('coupon_policies', 'policy_id bigint, name text, discount_type discount_type, discount_value bigint, '
 	 'max_discount_amount bigint, min_order_amount bigint, quantity bigint, per_user_limit integer, '
 	 'issue_from timestamptz, issue_until timestamptz, valid_for interval, valid_until timestamptz, '
@@ -29,10 +29,10 @@ INSERT INTO readable VALUES
 	 'issued_at timestamptz, expires_at timestamptz, used_at timestamptz, order_id bigint, discount_amount bigint'),
 	('products', 'product_id bigint, name text, created_at timestamptz'),
 	('product_options', 'option_id bigint, product_id bigint, name text, price bigint, created_at timestamptz'),
-	('stock_adjustments', 'adjustment_id bigint, option_id bigint, quantity bigint, reason text, created_at timestamptz'),
+	('stock_adjustments', 'adjustment_id bigint, option_id bigint, quantity bigint, reason text, created_at timestamptz, actor text'),
 	('orders', 'order_id bigint, user_id bigint, status order_status, subtotal bigint, discount bigint, '
 	 'total bigint, refunded bigint, coupon_id bigint, placed_at timestamptz, paid_at timestamptz, '
-	 'closed_at timestamptz, expires_at timestamptz, cancel_reason text'),
+	 'closed_at timestamptz, expires_at timestamptz, cancel_reason text, placed_by text, closed_by text'),
 	('order_items', 'order_id bigint, line_no integer, option_id bigint, product_id bigint, quantity bigint, '
 	 'unit_price bigint, discount_amount bigint, refunded_quantity bigint'),
 	('events', 'event_id bigint, order_id bigint, created_at timestamptz, origin bigint, xact_id bigint, '

@@ -44,7 +44,7 @@ FROM (VALUES ('""'), ('"1.0"'), ('" 1"'), ('"+1"'), ('"-1"'), ('"1e2"'), ('"9223
 SELECT code FROM pg_temp.refusal($$SELECT commerce.place_order(1, '[{"option_id": "1", "quantity": "1"}]')$$);
 
 -- Sequences end where ids do; after a switch they go on behind what there is.
-SELECT sequencename, max_value FROM pg_sequences WHERE schemaname = 'commerce' AND max_value <> 9007199254740991;
+SELECT sequencename, max_value FROM pg_sequences WHERE schemaname = 'commerce' AND max_value <> 9007199254740991 ORDER BY 1;
 SELECT commerce.advance_sequences();
 SELECT last_value FROM commerce.order_id_seq;
 SELECT last_value FROM commerce.user_id_seq;

@@ -16,7 +16,8 @@ $$;
 SELECT name, boot_val, unit FROM pg_settings
 WHERE name IN ('commerce.max_charge_amount', 'commerce.max_order_lines') ORDER BY name;
 
--- Superuser or configuration file only; every one has a description.
+-- Superuser or configuration file only, but for who somebody says to be; every one has a
+-- description.
 SELECT name, context FROM pg_settings
 WHERE name LIKE 'commerce.%' AND (context = 'user' OR short_desc = '');
 SET client_min_messages = warning;

@@ -76,6 +76,7 @@ my %reader = (
 	quote_order => "SELECT * FROM commerce.quote_order(1, '$one', 1)",
 	get_order => 'SELECT commerce.get_order(2)',
 	popular_products => 'SELECT * FROM commerce.popular_products()',
+	metrics => 'SELECT count(*) FROM commerce.metrics()',
 	verify => 'SELECT count(*) FROM commerce.verify()',
 	views => 'SELECT * FROM commerce.stock, commerce.coupon_quota, commerce.coupon_wallet');
 

@@ -103,7 +103,7 @@ foreach my $level (sort keys %may)
 
 # ---- settings ----
 
-my %set = (superuser => 'by superuser', sighup => 'in the file');
+my %set = (user => 'by anybody', superuser => 'by superuser', sighup => 'in the file');
 my @settings = query("SELECT name, boot_val || coalesce(unit, ''), min_val || ' to ' || max_val, context
 	FROM pg_settings WHERE name LIKE 'commerce.%' ORDER BY name");
 $_->[3] = $set{ $_->[3] } foreach @settings;

@@ -75,8 +75,9 @@ is($node->safe_psql('old', qq(
 		SELECT quantity FROM commerce.create_coupon_policy('last', 'fixed', 1, 10, policy_id => 777);
 		SELECT quantity FROM commerce.update_coupon_policy(777, quantity => 1000);
 		SELECT sqlstate FROM commerce.issue_coupons(777, '{999999}');
-		SELECT count(*) > 50 FROM commerce.member_columns();)),
-	"t\n1\navailable\ndiscarded\naudit\nt\nt|0\nlunch\nt\nt|t\nKim Min-ji\n(erased)\nt|t\n10\n1000\nSC001\nt", 'so do those that a day has not');
+		SELECT count(*) > 50 FROM commerce.member_columns();
+		SELECT count(*) > 0 FROM commerce.metrics();)),
+	"t\n1\navailable\ndiscarded\naudit\nt\nt|0\nlunch\nt\nt|t\nKim Min-ji\n(erased)\nt|t\n10\n1000\nSC001\nt\nt", 'so do those that a day has not');
 my $uncalled = q(
 	SELECT string_agg(p.proname, ' ') FROM pg_proc p LEFT JOIN pg_stat_user_functions s ON s.funcid = p.oid
 	WHERE pronamespace = 'commerce'::regnamespace

@@ -178,8 +178,8 @@ sub broken
 	return \%broken;
 }
 
-# A reason may be any text.
-sub is_free { return $_[0] =~ /\.cancel_reason$/ && !ref $_[1] && $_[1] =~ /^x?$/ }
+# A reason or a name may be any text.
+sub is_free { return $_[0] =~ /\.(?:cancel_reason|placed_by|closed_by)$/ && !ref $_[1] && $_[1] =~ /^x?$/ }
 
 my %broken;
 foreach my $payload (map { $json->decode($_) } @payloads)
