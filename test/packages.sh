@@ -137,7 +137,7 @@ need_to_test()
 	! apt-cache show pg-bsd-indent >/dev/null 2>&1 || need_to_indent
 }
 
-# What reads events: as webhooks, or behind --to stdout.
+# What reads events, as webhooks or behind --to stdout, and metrics.
 need_peers()
 {
 	need nodejs command -v node
@@ -145,6 +145,8 @@ need_peers()
 	need jq command -v jq
 	need redis-server has_program redis-server
 	need nats-server has_program nats-server
+	need prometheus has_program prometheus
+	need prometheus-postgres-exporter has_program prometheus-postgres-exporter
 	need kcat command -v kcat
 	need python3-jsonschema /usr/bin/python3 -c "import jsonschema"
 	need python3-yaml /usr/bin/python3 -c "import yaml"
@@ -235,5 +237,9 @@ case " $missing " in *" pgbouncer "*) install_without_service pgbouncer pgbounce
 case " $missing " in *" nginx-light "*) install_without_service nginx-light nginx ;; esac
 case " $missing " in *" redis-server "*) install_without_service redis-server redis-server ;; esac
 case " $missing " in *" nats-server "*) install_without_service nats-server nats-server ;; esac
+case " $missing " in *" prometheus "*) install_without_service prometheus prometheus ;; esac
+case " $missing " in *" prometheus-postgres-exporter "*)
+	install_without_service prometheus-postgres-exporter prometheus-postgres-exporter
+esac
 install_packages $missing
 echo "Installed them"
