@@ -38,10 +38,13 @@ SELECT code FROM pg_temp.refusal($$SELECT commerce.place_order(-9223372036854775
 -- option_id as a string of digits, as JavaScript's drivers hand bigints out.
 SELECT commerce.charge_balance(1, 10) \g /dev/null
 SELECT total FROM commerce.place_order(1, '[{"option_id": "9007199254740991", "quantity": 1}]');
+SELECT line_total FROM commerce.quote_order(1, '[{"option_id": "0009007199254740991", "quantity": 1}, {"option_id": 9007199254740991, "quantity": 1}]');
 SELECT c.items, r.code, r.detail ->> 'reason' AS reason
-FROM (VALUES ('""'), ('"1.0"'), ('" 1"'), ('"+1"'), ('"-1"'), ('"1e2"'), ('"9223372036854775808"'), ('"99999999999999999999"')) c (items),
+FROM (VALUES ('""'), ('"1.0"'), ('" 1"'), ('"1 "'), ('"+1"'), ('"-1"'), ('"1e2"'), ('"9223372036854775808"'), ('"99999999999999999999"'), ('"\u0661"'), ('["1"]'), ('true')) c (items),
 	pg_temp.refusal(format('SELECT commerce.place_order(1, %L)', '[{"option_id": ' || c.items || ', "quantity": 1}]')) r;
 SELECT code FROM pg_temp.refusal($$SELECT commerce.place_order(1, '[{"option_id": "1", "quantity": "1"}]')$$);
+SELECT code, detail ->> 'reason' AS reason FROM pg_temp.refusal(format('SELECT commerce.place_order(1, %L)',
+	jsonb_build_array(jsonb_build_object('option_id', repeat('9', 1000000), 'quantity', 1))));
 
 -- Sequences end where ids do; after a switch they go on behind what there is.
 SELECT sequencename, max_value FROM pg_sequences WHERE schemaname = 'commerce' AND max_value <> 9007199254740991 ORDER BY 1;
