@@ -71,19 +71,6 @@ remove_root() # FOLDER
 	rm -rf --one-file-system "$1"
 }
 
-find_mirror()
-{
-	apt-get indextargets 'Created-By: Packages' | awk '
-		{ value[$1] = $2 }
-		$0 == "" { show() }
-		END { show() }
-		function show() {
-			if (value["Origin:"] == "Debian" && value["Label:"] == "Debian" && value["Component:"] == "main")
-				print value["Repo-URI:"]
-			delete value
-		}' | head -n 1
-}
-
 make_root()
 {
 	echo "Making a root of $release; this may take some minutes"
@@ -138,10 +125,10 @@ elif ! unshare --mount --pid --fork true 2>/dev/null; then
 elif ! "$sources/test/packages.sh" matrix; then
 	skip_all "debootstrap is not there and cannot be installed"
 fi
-mirror=$(find_mirror)
+mirror=$("$sources/test/mirror.sh")
 if [ -z "$mirror" ]; then
 	apt-get update -q >/dev/null 2>&1 || :
-	mirror=$(find_mirror)
+	mirror=$("$sources/test/mirror.sh")
 fi
 [ -n "$mirror" ] || skip_all "apt knows no mirror of Debian here"
 
