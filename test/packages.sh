@@ -4,7 +4,7 @@
 #   packages.sh [test | release | bench | assertions | matrix | indent | lint | coverage]
 #
 # "release" is what the tests that matrix.sh runs on a release need, all but the
-# peers of the relay.
+# peers of the relay. "test" takes the clients' drivers too with TEST_CLIENTS=yes.
 #
 # With all of them there it does nothing and needs no network. It looks for the
 # files themselves, so that a PostgreSQL from elsewhere (PG_CONFIG) counts too.
@@ -152,6 +152,23 @@ need_peers()
 	need python3-yaml /usr/bin/python3 -c "import yaml"
 }
 
+# The drivers that doc/clients.md speaks of; npm has the others.
+need_clients()
+{
+	need golang-go command -v go
+	need golang-github-lib-pq-dev test -d /usr/share/gocode/src/github.com/lib/pq
+	need default-jdk-headless command -v javac
+	need libpostgresql-jdbc-java test -f /usr/share/java/postgresql.jar
+	need libdbd-pg-perl perl -MDBD::Pg -e 1
+	need php-cli command -v php
+	need php-pgsql php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);'
+	need ruby command -v ruby
+	need ruby-pg ruby -e 'require "pg"'
+	# trixie.sh asks the same mirror as apt, and a new machine's apt knows of none.
+	[ -n "$("$(dirname "$0")/mirror.sh")" ] || [ -z "$as_root" ] ||
+		$as_root apt-get update -q >/dev/null 2>&1 || :
+}
+
 # Debian 12 has it, 13 has not.
 need_to_indent() { need pg-bsd-indent command -v pg_bsd_indent; }
 
@@ -170,6 +187,7 @@ case $kind in
 	test | coverage)
 		need_to_test
 		need_peers
+		[ "${TEST_CLIENTS:-}" != yes ] || need_clients
 		[ "$kind" = test ] || need lcov command -v lcov
 		;;
 	lint)
