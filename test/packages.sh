@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing:
 #
-#   packages.sh [test | release | bench | assertions | matrix | indent | lint | coverage]
+#   packages.sh [test | release | bench | assertions | roots | indent | lint | coverage]
 #
 # "release" is what the tests that matrix.sh runs on a release need, all but the
 # peers of the relay. "test" takes the clients' drivers too with TEST_CLIENTS=yes.
@@ -173,7 +173,7 @@ need_clients()
 need_to_indent() { need pg-bsd-indent command -v pg_bsd_indent; }
 
 case $kind in
-	matrix)
+	roots)
 		need debootstrap has_program debootstrap
 		need debian-archive-keyring test -f /usr/share/keyrings/debian-archive-keyring.gpg
 		need gpgv command -v gpgv
