@@ -1,5 +1,6 @@
-# What make dist packs can be built and installed by whoever has no git, and holds
-# the install script under the name that META.json and the control file give it.
+# What make dist packs can be built and installed by whoever has no git, holds
+# the install script under the name that META.json and the control file give it, and
+# is what PGXN takes.
 use strict;
 use warnings;
 use Cwd 'getcwd';
@@ -10,6 +11,8 @@ use File::Basename;
 use File::Path 'make_path';
 use PostgreSQL::Test::Utils;
 use Test::More;
+use lib $FindBin::RealBin;
+use PgxnMeta;
 
 my $sources = "$FindBin::RealBin/../..";
 my $clone = PostgreSQL::Test::Utils::tempdir();
@@ -84,6 +87,39 @@ my $meta = decode_json(slurp_file("$top/META.json"));
 is($meta->{version}, $release, 'META.json has the release');
 is($meta->{provides}{commerce}{version}, $release, 'and provides it');
 is($meta->{provides}{commerce}{file}, $script, 'in that script');
+
+# ---- META.json is valid by PGXN's Meta Spec ----
+
+is_deeply([ meta_faults($meta) ], [], 'PGXN finds no fault in META.json');
+my %is_there = map { $_ => 1 } @names;
+foreach my $file (map { grep { defined } @{$_}{qw(file docfile)} } values %{ $meta->{provides} })
+{
+	ok($is_there{"commerce-$release/$file"}, "$file of META.json is in the archive");
+}
+
+# The rules find what is wrong: each change gives one fault.
+my %wrong = (
+	name => sub { delete $_[0]{name} },
+	'a short name' => sub { $_[0]{name} = 'c' },
+	version => sub { $_[0]{version} = '1.0' },
+	'a version of the extension' => sub { $_[0]{provides}{commerce}{version} = '1.0.00' },
+	file => sub { delete $_[0]{provides}{commerce}{file} },
+	abstract => sub { $_[0]{abstract} = '' },
+	maintainer => sub { $_[0]{maintainer} = [] },
+	license => sub { $_[0]{license} = 'PostgreSQL' },
+	'meta-spec' => sub { $_[0]{'meta-spec'}{version} = '2.0.0' },
+	status => sub { $_[0]{release_status} = 'unreleased' },
+	tag => sub { push @{ $_[0]{tags} }, 'a/b' },
+	phase => sub { $_[0]{prereqs}{later}{requires}{PostgreSQL} = '15.0.0' },
+	range => sub { $_[0]{prereqs}{runtime}{requires}{PostgreSQL} = '15' },
+	key => sub { $_[0]{keywords} = 'shop' });
+foreach my $name (sort keys %wrong)
+{
+	my $broken = decode_json(slurp_file("$top/META.json"));
+
+	$wrong{$name}->($broken);
+	is(scalar meta_faults($broken), 1, "what is wrong is found: $name");
+}
 
 # Built from the archive, by its own Makefile.
 chdir $top or die $!;
