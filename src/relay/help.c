@@ -55,7 +55,7 @@ static const char help_after[] =
 "The configuration file has the options' names without dashes:\n"
 "  conninfo = 'host=/run/postgresql dbname=shop user=relay'\n"
 "  url = https://example.com/webhook      # a comment\n"
-"  secret-file = /etc/commerce_relay/secret\n"
+"  secret-file = /etc/commerce-relay/secret\n"
 "  once = off\n"
 "It must be mode 0600 when it holds a password or a user in the URL, which the command\n"
 "line must not hold.\n"
