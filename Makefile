@@ -115,6 +115,9 @@ dist: $(SCRIPT) ## pack the sources of a release, script built, as commerce-VERS
 	git archive --format=zip --prefix=commerce-$(RELEASE)/sql/ --add-file=$(SCRIPT) \
 		--prefix=commerce-$(RELEASE)/ --output=commerce-$(RELEASE).zip HEAD
 
+deb: ## build the Debian packages in clean roots, into deb: DEB_RELEASE="bookworm trixie"
+	@test/build_deb.sh
+
 demo: ## show a day in a shop, on a server of its own
 	@test/packages.sh
 	@echo "Building commerce, and starting a server for the demo"
@@ -133,6 +136,9 @@ test-assertions: ## run the regression tests on a server that checks its asserti
 
 test-matrix: ## run tests on other Debian releases, with their PostgreSQL
 	@test/matrix.sh
+
+test-deb: ## build, install, upgrade and purge the Debian packages in clean roots
+	@test/deb.sh
 
 indent: ## lay the C files out; CHECK=1 only says what would change
 	@test/packages.sh indent
@@ -160,5 +166,5 @@ bench: ## measure calls beside their peers
 checkver: ## check that versions and names agree
 	@test/checkver.sh
 
-.PHONY: FORCE all install uninstall installcheck clean help dist demo test test-assertions \
-	test-matrix check accept indent typedefs lint coverage soak bench checkver
+.PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
+	test-matrix test-deb check accept indent typedefs lint coverage soak bench checkver

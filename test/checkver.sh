@@ -24,6 +24,9 @@ sql_version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
 release=$(sed -n 's/^## \([0-9.]*\).*/\1/p' CHANGELOG.md | sed 1q)
 meta_versions() { sed -n 's/.*"version": "\([0-9.]*\)".*/\1/p' META.json | sort -u; }
 
+# 1.0.0-1: what is before the hyphen is the release.
+debian_release() { sed -n '1s/^commerce (\(.*\)-[^-]*) .*/\1/p' debian/changelog; }
+
 # Each test has a result, each result a test, and none is named as a file in
 # sql/ is: pg_regress would run that one.
 tests()
@@ -69,6 +72,7 @@ script_is_ascii() { ! LC_ALL=C grep -q '[^ -~[:space:]]' sql/*.sql commerce.cont
 check "CHANGELOG.md: release ${release%.*} of SQL version $sql_version" \
 	[ "${release%.*}" = "$sql_version" ]
 check "META.json: release $release" [ "$(meta_versions)" = "$release" ]
+check "debian/changelog: release $release" [ "$(debian_release)" = "$release" ]
 check "META.json: provides sql/commerce--$sql_version.sql" \
 	grep -q "\"sql/commerce--$sql_version.sql\"" META.json
 check "make joins sql/commerce--$sql_version.sql" make_joins_script

@@ -100,7 +100,7 @@ rm -f "$root$pkglibdir/bitcode" "$root$pkglibdir"/commerce* \
 # The sources, without what was built from them.
 mkdir "$top/commerce"
 (cd "$sources" && tar -cf - --exclude=./.git --exclude='*.o' --exclude='*.so' \
-	--exclude='*.d' --exclude=./results .) | tar -xf - -C "$top/commerce"
+	--exclude='*.d' --exclude=./results --exclude=./deb .) | tar -xf - -C "$top/commerce"
 cd "$top/commerce"
 unset MAKEFLAGS MFLAGS MAKELEVEL
 quietly make -j"$(nproc)" PG_CONFIG="$pg_config"
