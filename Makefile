@@ -140,6 +140,9 @@ test-matrix: ## run tests on other Debian releases, with their PostgreSQL
 test-deb: ## build, install, upgrade and purge the Debian packages in clean roots
 	@test/deb.sh
 
+test-container: ## do what the Containerfile says, without an engine
+	@test/container.sh
+
 indent: ## lay the C files out; CHECK=1 only says what would change
 	@test/packages.sh indent
 	@test/indent.pl $(if $(CHECK),--check)
@@ -167,4 +170,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-matrix test-deb check accept indent typedefs lint coverage soak bench checkver
+	test-matrix test-deb test-container check accept indent typedefs lint coverage soak bench checkver

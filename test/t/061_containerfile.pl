@@ -1,5 +1,6 @@
 # The Containerfile of the relay is sound, as far as can be told without an engine:
 # what it copies is there, and what it makes runs without root and holds no secret.
+# test/container.sh does what it says.
 use strict;
 use warnings;
 use FindBin;
