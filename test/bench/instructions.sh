@@ -33,6 +33,7 @@ fill()
 		shared_buffers = 256MB
 		listen_addresses = ''
 		commerce.notify = off
+		shared_preload_libraries = commerce
 	SETTINGS
 	pg_ctl -D "$data" -l "$data/log" -s -w start -o "-p 5433 -k $PGHOST"
 	single_sql -f tuned.sql -f tuned_coupons.sql -f usual.sql -f usual_coupons.sql \
