@@ -159,6 +159,9 @@ coverage: ## run tests, all or T="NAME KIND", and show which lines of C they rea
 	@test/packages.sh coverage
 	@test/coverage.sh $(T)
 
+report: ## write a page about the shop in PGDATABASE for its owner: commerce-report.html
+	@report/report.sh
+
 soak: ## run tests for MINUTES (10) each that "make test" runs for seconds: all, or T="NAME"
 	@test/packages.sh test
 	@test/soak.sh $(T)
@@ -170,4 +173,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-matrix test-deb test-container check accept indent typedefs lint coverage soak bench checkver
+	test-matrix test-deb test-container check accept indent typedefs lint coverage soak report bench checkver

@@ -137,7 +137,7 @@ need_to_test()
 	! apt-cache show pg-bsd-indent >/dev/null 2>&1 || need_to_indent
 }
 
-# What reads events, as webhooks or behind --to stdout, and metrics.
+# What reads events, as webhooks or behind --to stdout, metrics, and the report.
 need_peers()
 {
 	need nodejs command -v node
@@ -147,6 +147,7 @@ need_peers()
 	need nats-server has_program nats-server
 	need prometheus has_program prometheus
 	need prometheus-postgres-exporter has_program prometheus-postgres-exporter
+	need chromium has_program chromium
 	need kcat command -v kcat
 	need python3-jsonschema /usr/bin/python3 -c "import jsonschema"
 	need python3-yaml /usr/bin/python3 -c "import yaml"
