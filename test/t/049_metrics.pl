@@ -67,7 +67,10 @@ $other->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 run('SELECT commerce.charge_balance(1, 5)');
 $other->query('SELECT commerce.charge_balance(1, 5)');
 $other->query('ROLLBACK');
+$other->quit;
 is(calls('charge_balance', '40001'), 1, 'a serialization failure is one');
+# Its error stays with that session.
+$other = $node->background_psql('postgres');
 $other->query_safe('BEGIN; SELECT FROM commerce.charge_balance(1, 5)');
 run('SET statement_timeout = 100; SELECT commerce.charge_balance(1, 5)');
 $other->query_safe('COMMIT');
