@@ -24,6 +24,7 @@
 
 #define TABLE_COUNT		8
 #define PLACE_COUNT		2048	/* of one table; a power of 2 */
+#define PROBE_COUNT		64		/* most places to look at for a key */
 #define SQLSTATE_COUNT	255
 #define LABEL_BITS		24
 #define METRIC_BITS		8
@@ -57,19 +58,13 @@ key_of(Metric metric, uint32 label)
 		((uint64) metric << LABEL_BITS) | label;
 }
 
-static uint32
-hash_key(uint64 key)
-{
-	return murmurhash32((uint32) (key ^ (key >> 32)));
-}
-
 /* The key's place, if need be a new one; NULL: there is none left. */
 static Place *
 find_place(Place *table, uint64 key)
 {
-	uint32		start = hash_key(key);
+	uint32		start = murmurhash32((uint32) (key ^ (key >> 32)));
 
-	for (uint32 i = 0; i < PLACE_COUNT; i++)
+	for (uint32 i = 0; i < PROBE_COUNT; i++)
 	{
 		Place	   *place = &table[(start + i) % PLACE_COUNT];
 		uint64		found = pg_atomic_read_u64(&place->key);
@@ -169,75 +164,62 @@ value_of_key(uint64 key)
 	return value;
 }
 
-static int
-compare_counters(const void *a, const void *b)
+/* What one table has for a key. */
+typedef struct Count
 {
-	uint64		key = *(const uint64 *) a;
-	uint64		other = *(const uint64 *) b;
+	uint64		key;
+	int64		value;
+} Count;
+
+static int
+compare_counts(const void *a, const void *b)
+{
+	uint64		key = ((const Count *) a)->key;
+	uint64		other = ((const Count *) b)->key;
 
 	return (key > other) - (key < other);
 }
 
-/* The keys of this database, each once. */
+/* Those of this database, by key, in the room for all. */
 static int
-read_keys(uint64 *keys)
+read_counts(Count *counts)
 {
 	int			count = 0;
-	int			unique = 0;
 
 	for (int i = 0; i < TABLE_COUNT * PLACE_COUNT; i++)
 	{
 		Place	   *place = &counters->of[i / PLACE_COUNT][i % PLACE_COUNT];
 		uint64		key = pg_atomic_read_u64(&place->key);
 
-		if (key >> 32 == MyDatabaseId)
-			keys[count++] = key;
+		if (key >> 32 != MyDatabaseId)
+			continue;
+		counts[count].key = key;
+		counts[count++].value = pg_atomic_read_u64(&place->value);
 	}
-	qsort(keys, count, sizeof(uint64), compare_counters);
-	for (int i = 0; i < count; i++)
-		if (unique == 0 || keys[i] != keys[unique - 1])
-			keys[unique++] = keys[i];
-	return unique;
-}
-
-/* In one table; a key that has no place there counts nothing. */
-static uint64
-look_up(Place *table, uint64 key)
-{
-	uint32		start = hash_key(key);
-
-	for (uint32 i = 0; i < PLACE_COUNT; i++)
-	{
-		Place	   *place = &table[(start + i) % PLACE_COUNT];
-		uint64		found = pg_atomic_read_u64(&place->key);
-
-		if (found == key)
-			return pg_atomic_read_u64(&place->value);
-		if (found == 0)
-			break;
-	}
-	return 0;
+	qsort(counts, count, sizeof(Count), compare_counts);
+	return count;
 }
 
 int
 metrics_read(MetricValue **values)
 {
-	uint64	   *keys;
+	Count	   *counts;
 	int			count;
+	int			read = 0;
 
 	if (counters == NULL)
 		return 0;
-	keys = palloc(TABLE_COUNT * PLACE_COUNT * sizeof(uint64));
-	count = read_keys(keys);
+	counts = palloc(TABLE_COUNT * PLACE_COUNT * sizeof(Count));
+	count = read_counts(counts);
 	*values = palloc(count * sizeof(MetricValue));
 	for (int i = 0; i < count; i++)
 	{
-		(*values)[i] = value_of_key(keys[i]);
-		for (int table = 0; table < TABLE_COUNT; table++)
-			(*values)[i].value += look_up(counters->of[table], keys[i]);
+		if (i == 0 || counts[i].key != counts[i - 1].key)
+			(*values)[read++] = value_of_key(counts[i].key);
+		(*values)[read - 1].value += counts[i].value;
 	}
-	pfree(keys);
-	return count;
+	pfree(counts);
+	return read;
 }
 
 /* ---- start ---- */

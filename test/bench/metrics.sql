@@ -15,22 +15,7 @@ SELECT order_id, 'order.paid', order_id, placed_at, commerce.event_origin(), ord
 FROM commerce.orders ORDER BY order_id;
 VACUUM ANALYZE commerce.orders, commerce.events;
 
--- Once for the caches, then 20 times.
-CREATE FUNCTION pg_temp.measure(statement text, OUT median double precision, OUT longest double precision)
-LANGUAGE plpgsql AS $$
-DECLARE
-	began timestamptz;
-	took double precision[];
-BEGIN
-	FOR run IN 0 .. 20 LOOP
-		began := clock_timestamp();
-		EXECUTE statement;
-		took[run] := extract(epoch FROM clock_timestamp() - began) * 1000;
-	END LOOP;
-	SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t), max(t)
-	INTO median, longest FROM unnest(took[1:]) t;
-END
-$$;
+\ir milliseconds.sql
 \set measured 'format(''| %s | %s | %s |'', what, round(median::numeric, 1), round(longest::numeric, 1)) FROM pg_temp.measure(''SELECT count(*) FROM commerce.metrics()'')'
 
 \echo '| metrics(), on' :orders 'orders | ms, median of 20 | longest |'

@@ -46,24 +46,7 @@ WHERE order_id % 10 = 1;
 UPDATE commerce.order_items SET refunded_quantity = quantity WHERE order_id % 10 = 1;
 VACUUM ANALYZE;
 
--- Runs a statement once for the caches, then 20 times: its rows, and milliseconds.
-CREATE FUNCTION pg_temp.measure(statement text, OUT row_count bigint,
-	OUT median double precision, OUT longest double precision)
-LANGUAGE plpgsql AS $$
-DECLARE
-	began timestamptz;
-	took double precision[];
-BEGIN
-	FOR run IN 0 .. 20 LOOP
-		began := clock_timestamp();
-		EXECUTE statement;
-		took[run] := extract(epoch FROM clock_timestamp() - began) * 1000;
-	END LOOP;
-	GET DIAGNOSTICS row_count = ROW_COUNT;
-	SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t), max(t)
-	INTO median, longest FROM unnest(took[1:]) t;
-END
-$$;
+\ir milliseconds.sql
 
 \echo '| Report, on 1,000,000 orders of a year | rows | ms, median of 20 | longest |'
 \echo '|---|---:|---:|---:|'
