@@ -249,6 +249,8 @@ CREATE INDEX stored_deliveries_due_idx ON commerce.stored_deliveries (subscripti
 	WHERE due_at IS NOT NULL;
 CREATE INDEX stored_deliveries_unfinished_idx ON commerce.stored_deliveries (order_id, subscription_no)
 	WHERE finished_at IS NULL;
+CREATE INDEX stored_deliveries_dead_idx ON commerce.stored_deliveries (subscription_no)
+	WHERE status = 'dead';
 
 CREATE TABLE commerce.cursors (
 	subscription_no		integer,

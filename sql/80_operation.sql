@@ -136,7 +136,7 @@ WITH tables AS (
 	WHERE NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conindid = x.indexrelid AND n.conrelid = t.oid)
 	  AND i.relname NOT IN ('product_options_product_id_idx', 'stock_adjustments_option_id_idx',
 		'orders_paid_at_idx', 'orders_user_id_order_id_idx', 'orders_pending_idx',
-		'stored_deliveries_due_idx', 'stored_deliveries_unfinished_idx',
+		'stored_deliveries_due_idx', 'stored_deliveries_unfinished_idx', 'stored_deliveries_dead_idx',
 		'idempotency_keys_created_at_idx')
 ), policies AS (
 	SELECT p.oid, t.table_name, quote_ident(p.polname) AS name, format(' AS %s FOR %s TO %s%s%s',
