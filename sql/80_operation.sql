@@ -138,6 +138,17 @@ WITH tables AS (
 		'orders_paid_at_idx', 'orders_user_id_order_id_idx', 'orders_pending_idx',
 		'stored_deliveries_due_idx', 'stored_deliveries_unfinished_idx', 'stored_deliveries_dead_idx',
 		'idempotency_keys_created_at_idx')
+), parameters AS (
+	SELECT t.table_name, r.prefix || o.option_name AS name, o.option_value AS value
+	FROM tables t
+	LEFT JOIN pg_class toast ON toast.oid = t.reltoastrelid
+	CROSS JOIN LATERAL (VALUES ('', t.reloptions), ('toast.', toast.reloptions)) r (prefix, options)
+	CROSS JOIN LATERAL pg_options_to_table(r.options) o
+	WHERE (t.relname::text, o.option_name, o.option_value) NOT IN (
+		('balances', 'fillfactor', '50'), ('coupon_quota_slots', 'fillfactor', '25'),
+		('coupons', 'fillfactor', '80'), ('product_options', 'fillfactor', '90'),
+		('stock_slots', 'fillfactor', '25'), ('orders', 'fillfactor', '90'),
+		('stored_deliveries', 'fillfactor', '80'), ('idempotency_keys', 'fillfactor', '80'))
 ), policies AS (
 	SELECT p.oid, t.table_name, quote_ident(p.polname) AS name, format(' AS %s FOR %s TO %s%s%s',
 		CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
@@ -168,6 +179,9 @@ SELECT 'post-data', 4, format('ALTER TABLE %s REPLICA IDENTITY %s;', t.table_nam
 		WHERE x.indrelid = t.oid AND x.indisreplident) END)
 FROM tables t
 WHERE t.relreplident <> 'd'
+UNION ALL
+SELECT 'post-data', 4, format('ALTER TABLE %s SET (%s = %L);', r.table_name, r.name, r.value)
+FROM parameters r
 UNION ALL
 SELECT 'post-data', 5, format('CREATE POLICY %s ON %s%s;', p.name, p.table_name, p.definition)
 FROM policies p
@@ -201,7 +215,7 @@ FROM (
 WHERE o.said IS NOT NULL
 $added_objects$;
 COMMENT ON FUNCTION commerce.added_objects IS
-'Part of additions(): constraints, indexes, policies, triggers, and what goes with them (level admin).';
+'Part of additions(): constraints, indexes, storage parameters, policies, triggers, and what goes with them (level admin).';
 
 CREATE FUNCTION commerce.additions(section text DEFAULT NULL)
 RETURNS SETOF text
@@ -223,4 +237,4 @@ BEGIN
 END
 $additions$;
 COMMENT ON FUNCTION commerce.additions IS
-'What was added to our tables, which no dump has, as DDL, one statement a row with its semicolon (level admin). section pre-data: columns, to be run between CREATE EXTENSION and the data when a dump is restored; post-data: constraints, indexes, policies, triggers, to be run after it; NULL: both. See doc/backup.md. Raises 22023.';
+'What was added to our tables, which no dump has, as DDL, one statement a row with its semicolon (level admin). section pre-data: columns, to be run between CREATE EXTENSION and the data when a dump is restored; post-data: constraints, indexes, storage parameters, policies, triggers, to be run after it; NULL: both. See doc/backup.md. Raises 22023.';

@@ -8,7 +8,7 @@ INSERT INTO commerce.orders (order_id, user_id, status, subtotal, discount, tota
 	placed_at, paid_at)
 SELECT n, 1 + n * 7919 % 10000, 'paid', 2000, 0, 2000, paid_at, paid_at
 FROM generate_series(1, :orders::bigint) n,
-	 LATERAL (SELECT now() - (:orders - n) * interval '365 days' / :orders) t (paid_at);
+	 LATERAL (SELECT now() - (:orders - n) * (interval '365 days' / :orders)) t (paid_at);
 -- As if each had been a transaction of its own.
 INSERT INTO commerce.events (event_id, event_type, order_id, created_at, origin, xact_id)
 SELECT order_id, 'order.paid', order_id, placed_at, commerce.event_origin(), order_id

@@ -11,7 +11,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 results=$here/results
-parts="measure contention isolation batches coupons refusals grown cost cpu transmission"
+parts="measure contention snapshot isolation batches coupons refusals grown cost cpu transmission"
 if [ "${QUICK:-}" = 1 ]; then
 	results=$results/quick
 	parts=${parts% cpu transmission}

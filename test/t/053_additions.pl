@@ -31,6 +31,7 @@ $node->safe_psql('postgres', q(
 	CREATE POLICY own_rows ON commerce.orders AS RESTRICTIVE FOR SELECT TO clerk USING (user_id = 1);
 	ALTER TABLE commerce.orders ENABLE ROW LEVEL SECURITY;
 	ALTER TABLE commerce.orders REPLICA IDENTITY FULL;
+	ALTER TABLE commerce.orders SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_enabled = off);
 	COMMENT ON COLUMN commerce.orders.note IS 'What was noted.';
 	COMMENT ON INDEX commerce."note of it" IS 'By note.';
 	COMMENT ON TRIGGER look ON commerce.orders IS 'Looks.';
@@ -43,7 +44,9 @@ $node->safe_psql('postgres', q(
 	UPDATE commerce.orders SET note = 'gift';));
 my $additions = $node->safe_psql('postgres', 'SELECT commerce.additions()');
 my @lines = split /;\n/, $additions;
-cmp_ok(scalar @lines, '>=', 14, 'each addition is a statement') or diag($additions);
+is(join(' ', $additions =~ /^ALTER TABLE commerce.orders SET \((.*)\);/mg),
+	"autovacuum_vacuum_scale_factor = '0.02' fillfactor = '70' toast.autovacuum_enabled = 'off'", 'storage parameters are additions');
+cmp_ok(scalar @lines, '>=', 17, 'each addition is a statement') or diag($additions);
 is(sqlstates($node, "SELECT commerce.additions('data')"), '22023', 'there is no other section');
 my $contents = rows($node, 'postgres');
 
