@@ -22,6 +22,7 @@ my $node = new_shop('shop', conf => [ "shared_preload_libraries = 'commerce'", "
 $node->safe_psql('postgres', q(
 	CREATE ROLE prometheus LOGIN;
 	SELECT commerce.grant_access('prometheus', 'reader');
+	GRANT pg_read_all_stats TO prometheus;
 ));
 
 # ---- the programs ----
@@ -95,6 +96,23 @@ place($node, 1);
 $node->safe_psql('postgres', q(SELECT FROM commerce.claim_events(1);
 	UPDATE commerce.stored_deliveries SET status = 'dead', due_at = NULL WHERE finished_at IS NULL));
 comes_to('ALERTS{alertname="CommerceEventsDead",alertstate="firing"}', 1, 'but by a dead event');
+
+# ---- what stands beside the shop ----
+
+comes_to('commerce_surroundings_snapshot_transactions', 0, 'nobody holds a snapshot');
+my $idle = $node->background_psql('postgres');
+$idle->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; ' . q(SELECT FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]')));
+my $waiting = $node->background_psql('postgres');
+$waiting->query_until(qr/asked/, q(\echo asked
+	SELECT FROM commerce.place_order(2, '[{"option_id": 1, "quantity": 1}]');
+));
+comes_to('commerce_surroundings_waiting', 1, 'somebody waits');
+comes_to('commerce_surroundings_idle_seconds > bool 0', 1, 'for an idle one');
+comes_to('commerce_surroundings_snapshot_transactions > bool 0', 1, 'that holds a snapshot too');
+$idle->query_safe('COMMIT');
+comes_to('commerce_surroundings_waiting + commerce_surroundings_idle_seconds', 0, 'until that has ended');
+$idle->quit;
+$waiting->quit;
 
 # ---- what rules and dashboard speak of ----
 
