@@ -27,7 +27,7 @@ AS 'MODULE_PATHNAME', 'commerce_erase_user'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION commerce.erase_user IS
-'Takes a person out of the data (level admin): the name becomes (erased), the reasons of cancelled orders go, and so do the user''s idempotency keys. Money and orders stay. Called again, it erases what came since; erased_at stays. Raises 22004, SC001.';
+'Takes a person out of the data (level admin): the name becomes (erased); the reasons of cancelled orders go, what is recorded of who acted for the user, and the user''s idempotency keys. Money and orders stay. Called again, it erases what came since; erased_at stays. Raises 22004, SC001.';
 
 CREATE FUNCTION commerce.create_product(name text, product_id bigint DEFAULT NULL)
 RETURNS commerce.products

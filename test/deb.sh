@@ -44,7 +44,8 @@ fill_root() # FOLDER: what deb_installed.sh finds there
 		case $file in *-dbgsym_*) ;; *) cp "$file" "$1/packages" ;; esac
 	done
 	make_newer "$1"
-	cp "$sources/test/deb_installed.sh" "$sources/test/receiver.pl" "$1"
+	cp "$sources/test/deb_installed.sh" "$sources/test/receiver.pl" \
+		"$sources/debian/tests/order" "$1"
 }
 
 # What the packages depend on is fetched before, as there will be no network.

@@ -72,6 +72,7 @@ is_strict() { systemd-analyze security --threshold=20 commerce-relay@orders.serv
 check "and finds it well protected" is_strict
 no_instance() { [ -z "$(systemctl list-units --all --plain --no-legend 'commerce-relay@*')" ]; }
 check "nothing of it runs unasked" no_instance
+check "the package's own test passes" /test/order
 
 # ---- a shop ----
 

@@ -93,52 +93,68 @@ ENTRY_POINT(set_user_name)
 }
 
 /*
- * A key that is gone acts anew, but a key of an erased user could tell who that
- * was.
+ * What tells who the user was, or who acted for the user. A key that is gone
+ * acts anew. In the order of locks: doc/operation.md, Transactions and
+ * isolation.
  */
-static void
-erase_traces(int64 user_id)
-{
-	static SqlStatement forget_keys = {
+static SqlStatement erasures[] = {
+	{
 		.text = "WITH locked AS MATERIALIZED ("
 		"	SELECT user_id, function_name, idempotency_key"
 		"	FROM commerce.idempotency_keys WHERE user_id = $1"
-		"	ORDER BY function_name, idempotency_key FOR UPDATE),"
-		" gone AS ("
-		"	DELETE FROM commerce.idempotency_keys k USING locked l"
-		"	WHERE k.user_id = l.user_id AND k.function_name = l.function_name"
-		"	AND k.idempotency_key = l.idempotency_key RETURNING 1)"
-		" SELECT count(*) FROM gone",
-		.argument_count = 1, .argument_types = {INT8OID}
-	};
-
-	/* Whoever cancels one of these right now may give a reason. */
-	static SqlStatement lock_open_orders = {
+		"	ORDER BY function_name, idempotency_key FOR UPDATE)"
+		" DELETE FROM commerce.idempotency_keys k USING locked l"
+		" WHERE k.user_id = l.user_id AND k.function_name = l.function_name"
+		" AND k.idempotency_key = l.idempotency_key"
+	},
+	{							/* whoever closes one just now may say more */
 		.text = "WITH locked AS MATERIALIZED ("
 		"	SELECT order_id FROM commerce.orders"
-		"	WHERE user_id = $1 AND status IN ('pending', 'paid')"
+		"	WHERE user_id = $1"
+		"	AND status IN ('pending', 'paid', 'partially_refunded')"
 		"	ORDER BY order_id FOR NO KEY UPDATE)"
-		" SELECT count(*) FROM locked",
-		.argument_count = 1, .argument_types = {INT8OID}
-	};
-	static SqlStatement forget_reasons = {
+		" SELECT count(*) FROM locked"
+	},
+	{
 		.text = "WITH locked AS MATERIALIZED ("
 		"	SELECT order_id FROM commerce.orders"
-		"	WHERE user_id = $1 AND cancel_reason IS NOT NULL"
-		"	ORDER BY order_id FOR NO KEY UPDATE),"
-		" changed AS ("
-		"	UPDATE commerce.orders o SET cancel_reason = NULL FROM locked l"
-		"	WHERE o.order_id = l.order_id RETURNING 1)"
-		" SELECT count(*) FROM changed",
-		.argument_count = 1, .argument_types = {INT8OID}
-	};
+		"	WHERE user_id = $1"
+		"	AND num_nonnulls(cancel_reason, placed_by, closed_by) > 0"
+		"	ORDER BY order_id FOR NO KEY UPDATE)"
+		" UPDATE commerce.orders o"
+		" SET cancel_reason = NULL, placed_by = NULL, closed_by = NULL"
+		" FROM locked l WHERE o.order_id = l.order_id"
+	},
+	{							/* and so may whoever moves money */
+		.text = "SELECT user_id FROM commerce.balances"
+		" WHERE user_id = $1 FOR NO KEY UPDATE"
+	},
+	{
+		.text = "UPDATE commerce.balance_history SET actor = NULL"
+		" WHERE user_id = $1 AND actor IS NOT NULL"
+	},
+	{
+		.text = "UPDATE commerce.stock_adjustments a SET actor = NULL"
+		" FROM commerce.orders o JOIN commerce.order_items i USING (order_id)"
+		" WHERE o.user_id = $1 AND i.refunded_quantity > 0"
+		" AND a.option_id = i.option_id AND a.actor IS NOT NULL"
+		" AND a.reason = 'not restocked: order ' || o.order_id"
+	}
+};
+
+static void
+erase_traces(int64 user_id)
+{
 	Datum		arguments[] = {Int64GetDatum(user_id)};
 	SqlRun		run;
 
 	sql_begin_write(&run, "erase_user()");
-	(void) sql_int64(&run, &forget_keys, arguments);
-	(void) sql_int64(&run, &lock_open_orders, arguments);
-	(void) sql_int64(&run, &forget_reasons, arguments);
+	for (int i = 0; i < lengthof(erasures); i++)
+	{
+		erasures[i].argument_count = 1;
+		erasures[i].argument_types[0] = INT8OID;
+		sql_run(&run, &erasures[i], arguments);
+	}
 	sql_end(&run);
 }
 

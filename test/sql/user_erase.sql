@@ -36,3 +36,20 @@ SELECT commerce.adjust_stock(1, 1, 'more', 'stock key') \g /dev/null
 SELECT code FROM pg_temp.refusal($$SELECT commerce.erase_user(0)$$);
 SELECT count(*) FROM commerce.idempotency_keys WHERE user_id = 0;
 SELECT check_name, object_id FROM pg_temp.violations($$UPDATE commerce.users SET name = 'Kim' WHERE user_id = 1$$);
+
+-- Who acted for the user goes too, of all that was written; of others it stays.
+SET commerce.record_actor = on;
+SET commerce.actor = 'Kim herself';
+SELECT count(*) FROM generate_series(1, 2) n, commerce.charge_balance(n, 10000);
+SELECT order_id FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 2}]') \gset
+SELECT status FROM commerce.refund_order(:order_id, '[{"option_id": 1, "quantity": 1}]', restock => false);
+SELECT order_id FROM commerce.place_order(2, '[{"option_id": 1, "quantity": 2}]') \gset
+SELECT status FROM commerce.cancel_order(:order_id, 'broken', restock => false);
+SELECT option_id FROM commerce.adjust_stock(1, 1, 'more');
+SELECT FROM commerce.erase_user(1);
+SELECT user_id, actor, count(*) FROM commerce.balance_history WHERE user_id IN (1, 2) AND actor <> '' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT user_id, placed_by, closed_by FROM commerce.orders WHERE num_nonnulls(placed_by, closed_by) > 0 ORDER BY order_id;
+SELECT quantity, actor, reason = 'not restocked: order ' || :order_id AS of_the_other FROM commerce.stock_adjustments
+WHERE actor <> '' ORDER BY adjustment_id;
+SELECT count(*) FROM commerce.stock_adjustments WHERE reason LIKE 'not restocked%' AND actor IS NULL;
+SELECT * FROM commerce.verify();
