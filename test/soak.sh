@@ -4,7 +4,8 @@
 #   soak.sh [NAME...]
 #
 # MINUTES is for how long each works, or in 033_relay_patience, for how long the
-# receiver is away in each of six ways. Without names all tests that have such a measure.
+# receiver is away in each of six ways, and 100,000 calls a minute of 070_model.
+# Without names all tests that have such a measure.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,8 +16,8 @@ case $minutes in
 		exit 2
 		;;
 esac
-[ $# != 0 ] || set -- 033_relay_patience 055_event_random 056_claim_race
+[ $# != 0 ] || set -- 033_relay_patience 055_event_random 056_claim_race 070_model
 
-export AWAY_SECONDS=$((minutes * 60)) STRESS_SECONDS=$((minutes * 15))
+export AWAY_SECONDS=$((minutes * 60)) STRESS_SECONDS=$((minutes * 15)) MODEL_ROUNDS=$((minutes * 5))
 export PG_TEST_TIMEOUT_DEFAULT=$((minutes * 60 + 180))
 test/server.sh -c fsync=off test/run.sh "$@"

@@ -367,6 +367,24 @@ take_quota(IssueBatch *batch)
 	row_end(&work);
 }
 
+/*
+ * Whoever would have had the limit, had it not been sold out for the same user
+ * before: it is sold out for this one too.
+ */
+static void
+correct_limits(IssueBatch *batch)
+{
+	for (int i = 1; i < batch->count; i++)
+	{
+		IssueTo    *to = batch->by_user[i];
+		IssueTo    *before = batch->by_user[i - 1];
+
+		if (to->outcome == LIMIT_REACHED && before->outcome == QUOTA_GONE &&
+			to->user_id == before->user_id)
+			to->outcome = QUOTA_GONE;
+	}
+}
+
 /* Do something for each user, ascending, so many at a time. */
 static void
 for_each_user(IssueBatch *batch, bool inserts)
@@ -459,6 +477,7 @@ ENTRY_POINT(issue_coupons)
 	choose(&batch, available);
 	for_each_user(&batch, true);
 	take_quota(&batch);
+	correct_limits(&batch);
 	return_users(&batch, &answers);
 	answers_end(&answers, CALLS_issue_coupons);
 	return (Datum) 0;

@@ -149,7 +149,7 @@ erase_traces(int64 user_id)
 	SqlRun		run;
 
 	sql_begin_write(&run, "erase_user()");
-	for (int i = 0; i < lengthof(erasures); i++)
+	for (Size i = 0; i < lengthof(erasures); i++)
 	{
 		erasures[i].argument_count = 1;
 		erasures[i].argument_types[0] = INT8OID;

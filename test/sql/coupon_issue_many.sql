@@ -26,6 +26,10 @@ SELECT coupon_id, user_id FROM commerce.coupons ORDER BY coupon_id;
 SELECT user_id, coupon_id, sqlstate FROM commerce.issue_coupons(2, '{1, 2, 1, 1}');
 SELECT user_id, coupon_id, sqlstate, detail FROM commerce.issue_coupons(2, '{1, 2, 3}');
 SELECT user_id, issue_no FROM commerce.coupons WHERE policy_id = 2 ORDER BY 1, 2;
+
+-- Who gets none as they are sold out has not reached the limit by that.
+SELECT policy_id FROM commerce.create_coupon_policy('last', 'fixed', 300, 2, per_user_limit => 2, policy_id => 5);
+SELECT user_id, coupon_id IS NOT NULL AS issued, sqlstate FROM commerce.issue_coupons(5, '{1, 2, 3, 3, 3, 2, 2, 99, 99}');
 SELECT count(*) FROM commerce.issue_coupons(2, '{}');
 SELECT count(*) FROM commerce.issue_coupons(2, '{{4, 5}, {6, 7}}');
 
