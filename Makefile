@@ -137,6 +137,9 @@ test-assertions: ## run the regression tests on a server that checks its asserti
 test-matrix: ## run tests on other Debian releases, with their PostgreSQL
 	@test/matrix.sh
 
+test-upgrade: ## take a shop from PostgreSQL 15 to 17 and to 18 by pg_upgrade
+	@test/major_upgrade.sh
+
 test-deb: ## build, install, upgrade and purge the Debian packages in clean roots
 	@test/deb.sh
 
@@ -173,4 +176,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-matrix test-deb test-container check accept indent typedefs lint coverage soak report bench checkver
+	test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage soak report bench checkver

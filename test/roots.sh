@@ -127,7 +127,7 @@ set_up_root()
 {
 	cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 	rm -f "$root"/etc/apt/sources.list.d/*
-	echo "deb $mirror $release main" >"$root/etc/apt/sources.list"
+	printf "deb $mirror %s main\n" $release $older >"$root/etc/apt/sources.list"
 	apt-config dump | grep '^Acquire::' >"$root/etc/apt/apt.conf.d/90machine" || :
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 	chmod 755 "$root/usr/sbin/policy-rc.d"
@@ -141,6 +141,9 @@ set_up_root()
 
 # What is not unpacked there, as nobody reads it.
 spared=
+
+# Releases that a root takes packages from too, if its own has them not.
+older=
 
 # Whatever was fetched is kept only where it is asked for.
 upgrade='apt-get dist-upgrade -q -y --no-install-recommends &&
