@@ -2,7 +2,9 @@
 # two server trees to choose from, one with this version's library and one with the next.
 #
 # A server of new_switchable() runs from a link that leads to one of the trees. The next
-# one's has the scripts of both versions, so that CREATE EXTENSION can make any.
+# one's has the scripts of both versions, so that CREATE EXTENSION can make any. One of
+# new_replaceable() has a tree of its own, into which the next version is installed while
+# it runs.
 package NextVersion;
 
 use strict;
@@ -16,7 +18,7 @@ use Test::More;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_switchable switch_to created_version passes_regression_tests a_day);
+our @EXPORT = qw(new_switchable switch_to new_replaceable replace_library created_version passes_regression_tests a_day);
 
 # Once for all tests, as building takes long.
 my $top = ($ENV{SCRATCH} // PostgreSQL::Test::Utils::tempdir()) . '/next';
@@ -39,15 +41,16 @@ sub run_or_die
 # As test/server.sh makes one: programs copied, the rest linked.
 sub make_tree
 {
-	my ($extension) = "$folder{sharedir}/extension";
+	my ($made) = @_;
+	my $extension = "$folder{sharedir}/extension";
 
-	make_path("$tree$folder{$_}") foreach qw(bindir pkglibdir sharedir);
-	make_path("$tree$extension");
-	run_or_die("cp -P $folder{bindir}/* $tree$folder{bindir}");
+	make_path("$made$folder{$_}") foreach qw(bindir pkglibdir sharedir);
+	make_path("$made$extension");
+	run_or_die("cp -P $folder{bindir}/* $made$folder{bindir}");
 	foreach my $file (glob "$folder{pkglibdir}/* $folder{sharedir}/* $extension/*")
 	{
 		next if $file eq $extension || basename($file) =~ /^(commerce|bitcode)/;
-		symlink $file, "$tree$file" or die "could not link $file: $!";
+		symlink $file, "$made$file" or die "could not link $file: $!";
 	}
 	return;
 }
@@ -60,7 +63,7 @@ sub build
 	return if $is_built++ || -e "$top/built";
 	delete @ENV{ grep { /^(MAKE|MFLAGS)/ } keys %ENV };
 	make_path($sources);
-	make_tree();
+	make_tree($tree);
 	run_or_die("cd '$this' && tar -cf - --exclude=./.git --exclude=./results . | tar -xf - -C $sources");
 	run_or_die("cd $sources && make -s sql/commerce--1.0.sql && perl test/next/apply.pl"
 		. " && make -s -j\$(nproc) RELAY=no && make -s install RELAY=no DESTDIR=$tree");
@@ -99,6 +102,38 @@ sub switch_to
 	symlink $installed{$version}, $link or die $!;
 	$node->start;
 	return;
+}
+
+my %own_tree;
+
+# Install this version or the next over what is there, as make install does.
+sub replace_library
+{
+	my ($node, $version) = @_;
+	my $own = $own_tree{ $node->name };
+	my $from = $version eq 'next' ? $tree : '';
+
+	run_or_die("install -m 755 $from$folder{pkglibdir}/commerce.so $own$folder{pkglibdir}");
+	run_or_die("install -m 644 $from$folder{sharedir}/extension/commerce* $own$folder{sharedir}/extension");
+	return;
+}
+
+# A server with a library of this version that can be replaced while it runs.
+sub new_replaceable
+{
+	my ($name, @conf) = @_;
+	my $own = PostgreSQL::Test::Utils::tempdir();
+
+	build();
+	created_version('fresh');
+	make_tree($own);
+	my $node = PostgreSQL::Test::Cluster->new($name, install_path => dirname("$own$folder{bindir}"));
+	$own_tree{$name} = $own;
+	replace_library($node, 'this');
+	$node->init;
+	$node->append_conf('postgresql.conf', "$_\n") foreach 'log_statement = none', @conf;
+	$node->start;
+	return $node;
 }
 
 # What a plain CREATE EXTENSION makes with the next library from now on: 1.0; fresh,
