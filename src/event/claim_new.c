@@ -319,6 +319,24 @@ pass_new(Walk *walk)
 
 /* ---- what was put off ---- */
 
+/* Is all passed that may come before an event of an order up to that number? */
+typedef bool (*PassedTest) (const Walk *walk, int64 xact_id);
+
+/* Had an earlier claim passed it, so that it need not wait for this walk? */
+static bool
+had_passed(const Walk *walk, int64 xact_id)
+{
+	const Cursor *from = &walk->from;
+
+	if (xact_id > from->passed.next || (from->passed.except_count > 0 &&
+										from->passed.except[0] <= xact_id))
+		return false;
+	for (int i = 0; i < from->doubtful_count; i++)
+		if (from->doubtful[i].xact_id <= xact_id)
+			return false;
+	return true;
+}
+
 /*
  * Has the walk passed all that may come before a later event of an order? What
  * does was committed before that one was written, so the snapshot has it.
@@ -355,7 +373,7 @@ claim_put_off(Walk *walk)
  * been undone since.
  */
 static bool
-has_passed_earlier(const Walk *walk, Row *delivery)
+has_passed_earlier(const Walk *walk, Row *delivery, PassedTest passed)
 {
 	int64		last = row_int64(delivery, STORED_DELIVERIES_XACT_ID);
 
@@ -363,12 +381,12 @@ has_passed_earlier(const Walk *walk, Row *delivery)
 		last = Max(last, row_int64(delivery,
 								   STORED_DELIVERIES_FOLLOWS_XACT_ID));
 	return row_int64(delivery, STORED_DELIVERIES_ORIGIN) ==
-		walk->visible.origin && has_passed(walk, last);
+		walk->visible.origin && passed(walk, last);
 }
 
 /* Of what was stored without being claimed. */
 static void
-claim_later(Walk *walk)
+claim_later(Walk *walk, PassedTest passed)
 {
 	Claim	   *claim = walk->claim;
 	ListCell   *cell;
@@ -377,7 +395,7 @@ claim_later(Walk *walk)
 	{
 		Row		   *delivery = lfirst(cell);
 
-		if (claim->room > 0 && has_passed_earlier(walk, delivery))
+		if (claim->room > 0 && has_passed_earlier(walk, delivery, passed))
 		{
 			row_insert_queued(claim->work);
 			claim_available(claim, delivery);
@@ -408,11 +426,12 @@ walk_once(Walk *walk, XactSet visible)
 	walk->events = row_seek_begin(claim->work, TABLE_EVENTS, &events_by_key,
 								  false);
 
+	claim_later(walk, had_passed);
 	pass_doubtful(walk);
 	pass_exceptions(walk);
 	pass_new(walk);
 	claim_put_off(walk);
-	claim_later(walk);
+	claim_later(walk, has_passed);
 	row_seek_end(walk->events);
 	if (walk->moved >= WORTH_WRITING ||
 		(!walk->has_passed_all && claim->count == 0))
