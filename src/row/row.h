@@ -37,6 +37,8 @@ typedef struct Work
 	EState	   *estate;
 	EPQState	epqstate;
 	MemoryContext caller_context;
+	int			snapshot_count; /* pushed by this call */
+	uint64		changes_seen;	/* of relations, when the last was taken */
 	WorkTable	tables[TABLE_COUNT];
 } Work;
 

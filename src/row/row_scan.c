@@ -29,8 +29,7 @@ struct RowScan
 /* Begin a scan under a prefix of the columns of an index. */
 static RowScan *
 begin_scan(Work *work, TableId table, int column_count,
-		   const ColumnId *columns, int prefix_count, const Datum *prefix,
-		   Snapshot snapshot)
+		   const ColumnId *columns, int prefix_count, const Datum *prefix)
 {
 	RowScan    *scan = palloc(sizeof(RowScan));
 	WorkTable  *open = row_open_for_read(work, table);
@@ -62,8 +61,8 @@ begin_scan(Work *work, TableId table, int column_count,
 		scan->keys[i].sk_collation = scan->index->rd_indcollation[i];
 	}
 
-	scan->scan = compat_index_beginscan(open->rel, scan->index, snapshot,
-										prefix_count);
+	scan->scan = compat_index_beginscan(open->rel, scan->index,
+										GetActiveSnapshot(), prefix_count);
 	index_rescan(scan->scan, scan->keys, prefix_count, NULL, 0);
 	return scan;
 }
@@ -116,7 +115,7 @@ row_scan_begin(Work *work, TableId table, int prefix_count,
 			   const Datum *prefix)
 {
 	return begin_scan(work, table, table_key_count(table), row_key_columns,
-					  prefix_count, prefix, GetActiveSnapshot());
+					  prefix_count, prefix);
 }
 
 Row *
@@ -135,7 +134,7 @@ row_last(Work *work, TableId table, int column_count,
 	if (work->writing)
 		row_will_write(work, table);
 	scan = begin_scan(work, table, column_count, columns, prefix_count,
-					  prefix, GetActiveSnapshot());
+					  prefix);
 	row = next_row(scan, BackwardScanDirection);
 	row_scan_end(scan);
 	return row;
@@ -144,11 +143,11 @@ row_last(Work *work, TableId table, int column_count,
 /* ---- find and lock by primary key ---- */
 
 static Row *
-probe(Work *work, TableId table, const Datum *key, Snapshot snapshot)
+probe(Work *work, TableId table, const Datum *key)
 {
 	int			key_count = table_key_count(table);
 	RowScan    *scan = begin_scan(work, table, key_count, row_key_columns,
-								  key_count, key, snapshot);
+								  key_count, key);
 	Row		   *row = next_row(scan, ForwardScanDirection);
 
 	row_scan_end(scan);
@@ -165,7 +164,7 @@ check_not_made_since(Work *work, TableId table, const Datum *key)
 	Row		   *row;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	row = probe(work, table, key, GetActiveSnapshot());
+	row = probe(work, table, key);
 	PopActiveSnapshot();
 	if (row != NULL)
 		row_serialization_failure();
@@ -174,7 +173,7 @@ check_not_made_since(Work *work, TableId table, const Datum *key)
 static Row *
 find(Work *work, TableId table, const Datum *key)
 {
-	Row		   *row = probe(work, table, key, GetActiveSnapshot());
+	Row		   *row = probe(work, table, key);
 
 	if (row != NULL || !work->writing)
 		return row;
@@ -187,7 +186,7 @@ find(Work *work, TableId table, const Datum *key)
 
 	/* Our snapshot may just be older than the row. */
 	row_refresh(work);
-	return probe(work, table, key, GetActiveSnapshot());
+	return probe(work, table, key);
 }
 
 /*
@@ -286,7 +285,7 @@ lock(Work *work, TableId table, const Datum *key)
 	row_will_write(work, table);
 	for (;;)
 	{
-		Row		   *row = probe(work, table, key, GetActiveSnapshot());
+		Row		   *row = probe(work, table, key);
 
 		if (row != NULL && row_lock_found(row))
 			return row;

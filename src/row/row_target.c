@@ -46,6 +46,8 @@ typedef struct Target
 
 static Target *targets[TABLE_COUNT];
 
+uint64		row_target_changes;
+
 /* ---- what can be kept ---- */
 
 static bool
@@ -116,6 +118,7 @@ keep_checks(Relation rel, EState *estate)
 static void
 invalidate(Datum arg, Oid relid)
 {
+	row_target_changes++;
 	for (int i = 0; i < TABLE_COUNT; i++)
 	{
 		Target	   *target = targets[i];

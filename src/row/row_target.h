@@ -18,6 +18,9 @@ extern void row_target_open(ResultRelInfo *result, TableId table);
 /* Close the indexes. They stay locked to the end of the transaction. */
 extern void row_target_close(ResultRelInfo *result);
 
+/* Relcache invalidations so far, of any relation. */
+extern uint64 row_target_changes;
+
 /* Called once, by _PG_init. */
 extern void row_target_init(void);
 

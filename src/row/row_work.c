@@ -15,6 +15,7 @@
  * COMMITTED looks again with a newer snapshot, the levels above look with the
  * latest one and raise 40001 when it is there. So nobody is refused for what
  * an old snapshot cannot see. As the scans use MVCC snapshots, SSI sees them.
+ * A table that was rewritten has no rows for older snapshots: follow_changes().
  *
  * Locks. Relations stay locked to the end of the transaction, as after a
  * statement. Rows are locked FOR NO KEY UPDATE; which ones in which order is
@@ -43,6 +44,7 @@
 #include "row/row_work.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 /* Rows of a table in one call before their descriptor is worth a copy. */
 #define FEW_TUPLES 16
@@ -67,6 +69,8 @@ row_begin_write(Work *work, const char *function)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	row_begin_read(work);
+	work->snapshot_count = 1;
+	work->changes_seen = row_target_changes;
 	work->writing = true;
 	work->estate->es_output_cid = GetCurrentCommandId(true);
 	compat_EvalPlanQualInit(&work->epqstate, work->estate);
@@ -100,11 +104,10 @@ row_end(Work *work)
 	MemoryContextSwitchTo(work->caller_context);
 	FreeExecutorState(work->estate);
 
-	if (work->writing)
-	{
+	for (int i = 0; i < work->snapshot_count; i++)
 		PopActiveSnapshot();
+	if (work->writing)
 		CommandCounterIncrement();
-	}
 }
 
 void
@@ -114,8 +117,45 @@ row_refresh(Work *work)
 	CommandCounterIncrement();
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	work->changes_seen = row_target_changes;
 	work->estate->es_snapshot = GetActiveSnapshot();
 	work->estate->es_output_cid = GetCurrentCommandId(true);
+}
+
+/* Has somebody altered the table whom the snapshot does not see? */
+static bool
+was_altered_since(Relation rel, Snapshot snapshot)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID,
+										ObjectIdGetDatum(RelationGetRelid(rel)));
+	TransactionId xid = HeapTupleHeaderGetXmin(tuple->t_data);
+
+	ReleaseSysCache(tuple);
+	return !TransactionIdIsCurrentTransactionId(xid) &&
+		XidInMVCCSnapshot(xid, snapshot);
+}
+
+/*
+ * Whoever rewrites a table, by ALTER TABLE or pg_repack say, writes its rows
+ * anew, and an older snapshot does not see these. So once we have the lock, the
+ * snapshot must be newer than whatever was done to the table. The older one
+ * stays where it is: scans of other tables may have it.
+ */
+static void
+follow_changes(Work *work, Relation rel)
+{
+	if (IsolationUsesXactSnapshot())
+	{
+		if (was_altered_since(rel, GetActiveSnapshot()))
+			row_serialization_failure();
+	}
+	else if (work->changes_seen != row_target_changes)
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		work->snapshot_count++;
+		work->changes_seen = row_target_changes;
+		work->estate->es_snapshot = GetActiveSnapshot();
+	}
 }
 
 /*
@@ -124,8 +164,10 @@ row_refresh(Work *work)
  * finds the columns anew.
  */
 static void
-open_table(WorkTable *open, TableId table, LOCKMODE mode)
+open_table(Work *work, TableId table, LOCKMODE mode)
 {
+	WorkTable  *open = &work->tables[table];
+
 	for (;;)
 	{
 		Oid			relid = table_oid(table);
@@ -137,6 +179,8 @@ open_table(WorkTable *open, TableId table, LOCKMODE mode)
 			table_close(open->rel, mode);
 	}
 	open->attnums = table_attnums(table);
+	if (work->writing)
+		follow_changes(work, open->rel);
 }
 
 WorkTable *
@@ -145,7 +189,7 @@ row_open_for_read(Work *work, TableId table)
 	WorkTable  *open = &work->tables[table];
 
 	if (open->rel == NULL)
-		open_table(open, table, AccessShareLock);
+		open_table(work, table, AccessShareLock);
 	return open;
 }
 
@@ -161,7 +205,7 @@ row_open_for_write(Work *work, TableId table)
 
 	/* Having read it does not spare it from change before we write. */
 	if (open->rel == NULL)
-		open_table(open, table, RowExclusiveLock);
+		open_table(work, table, RowExclusiveLock);
 	else
 	{
 		LockRelationOid(RelationGetRelid(open->rel), RowExclusiveLock);
