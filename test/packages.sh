@@ -137,9 +137,11 @@ need_to_test()
 	! apt-cache show pg-bsd-indent >/dev/null 2>&1 || need_to_indent
 }
 
-# What reads events, as webhooks or behind --to stdout, metrics, and the report.
+# What reads events, as webhooks or behind --to stdout, metrics, and the report; what
+# repacks.
 need_peers()
 {
+	need "postgresql-$major-repack" test -x "$bindir/pg_repack"
 	need nodejs command -v node
 	need npm command -v npm
 	need jq command -v jq
