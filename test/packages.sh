@@ -138,10 +138,11 @@ need_to_test()
 }
 
 # What reads events, as webhooks or behind --to stdout, metrics, and the report; what
-# repacks.
+# repacks and audits.
 need_peers()
 {
 	need "postgresql-$major-repack" test -x "$bindir/pg_repack"
+	need "postgresql-$major-pgaudit" test -f "$sharedir/extension/pgaudit.control"
 	need nodejs command -v node
 	need npm command -v npm
 	need jq command -v jq
