@@ -126,8 +126,8 @@ row_refresh(Work *work)
 static bool
 was_altered_since(Relation rel, Snapshot snapshot)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID,
-										ObjectIdGetDatum(RelationGetRelid(rel)));
+	Datum		relid = ObjectIdGetDatum(RelationGetRelid(rel));
+	HeapTuple	tuple = SearchSysCache1(RELOID, relid);
 	TransactionId xid = HeapTupleHeaderGetXmin(tuple->t_data);
 
 	ReleaseSysCache(tuple);
