@@ -5,7 +5,7 @@
 #
 # PG_CONFIG=/path/to/pg_config chooses the PostgreSQL to build for; RELAY=no leaves
 # out commerce_relay, the program that transmits events, and needs neither libcurl
-# nor libmicrohttpd.
+# nor libmicrohttpd; STOPS=1 builds stop points in, for tests: src/base/stop.h.
 
 EXTENSION = commerce
 SQL_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
@@ -20,6 +20,9 @@ OBJS = $(patsubst %.c,%.o,$(filter-out src/relay/%,$(sort $(wildcard src/*/*.c))
 # PostgreSQL's own headers do not pass -Wextra; as system headers they need not.
 # -MMD -MP: PGXS on Debian does not track header dependencies.
 PG_CPPFLAGS = -Isrc -isystem $(includedir_server)
+ifeq ($(STOPS),1)
+PG_CPPFLAGS += -DCOMMERCE_STOPS
+endif
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -MMD -MP
 EXTRA_CLEAN = src/*/*.d src/relay/*.o $(RELAY_PROGRAM)
 
@@ -134,6 +137,10 @@ accept: ## take what a regression or isolation test prints as expected: T=NAME
 test-assertions: ## run the regression tests on a server that checks its assertions
 	@test/assertions.sh
 
+test-stops: ## walk pairs of calls through their interleavings, with stop points built in
+	@test/packages.sh release
+	@STOPS=1 RELAY=no COPT=-Werror test/server.sh -c fsync=off test/run.sh 071_interleave
+
 test-matrix: ## run tests on other Debian releases, with their PostgreSQL
 	@test/matrix.sh
 
@@ -176,4 +183,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage soak report bench checkver
+	test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage soak report bench checkver

@@ -71,7 +71,9 @@ CREATE VIEW commerce.event_origins AS
 	SELECT o.origin FROM origins o WHERE o.origin IS NOT NULL;
 COMMENT ON VIEW commerce.event_origins IS 'The databases that the events come from.';
 
-CREATE VIEW commerce.unclaimed_deliveries AS
+-- For whoever wants some of them soon, however few or many they are. The next view needs
+-- all of them, and has what the planner takes for cheap.
+CREATE VIEW commerce.unpassed_events AS
 	SELECT s.subscription_no, s.subscription, e.event_id, e.order_id, e.event_type, e.created_at,
 		   e.origin, e.xact_id, e.follows_xact_id
 	FROM commerce.live_subscriptions s
@@ -82,8 +84,6 @@ CREATE VIEW commerce.unclaimed_deliveries AS
 		FROM commerce.cursors c
 		WHERE c.subscription_no = s.subscription_no AND c.origin = o.origin
 		ORDER BY c.cursor_no DESC LIMIT 1) passed ON true
-	-- OFFSET: the cursor is read first, and then, by index, only the events that it has
-	-- not passed. The planner cannot know how few they are.
 	CROSS JOIN LATERAL (
 		SELECT w.*
 		FROM commerce.wanted_events w
@@ -95,11 +95,26 @@ CREATE VIEW commerce.unclaimed_deliveries AS
 		FROM commerce.wanted_events w
 		WHERE w.subscription_no = s.subscription_no AND w.origin = o.origin
 		  AND w.xact_id = ANY (passed.other_xact_ids)
-		  AND (w.xact_id, w.event_id) <= (passed.next_xact_id, passed.last_event_id)
-		OFFSET 0) e
+		  AND (w.xact_id, w.event_id) <= (passed.next_xact_id, passed.last_event_id)) e;
+COMMENT ON VIEW commerce.unpassed_events IS 'Events that a subscription is to have and that its cursor has not passed.';
+
+CREATE VIEW commerce.unclaimed_deliveries AS
+	SELECT w.*
+	FROM commerce.live_subscriptions s
+	CROSS JOIN commerce.event_origins o
+	LEFT JOIN LATERAL (
+		SELECT least(c.next_xact_id,
+			(SELECT min(x) FROM unnest(c.in_progress) x),
+			(SELECT min(x) FROM unnest(c.doubtful_xact_ids) x)) AS xact_id
+		FROM commerce.cursors c
+		WHERE c.subscription_no = s.subscription_no AND c.origin = o.origin
+		ORDER BY c.cursor_no DESC LIMIT 1) passed ON true
+	JOIN commerce.wanted_events w
+		ON w.subscription_no = s.subscription_no AND w.origin = o.origin
+	   AND w.xact_id >= coalesce(passed.xact_id, 0)
 	WHERE NOT EXISTS (
 		SELECT FROM commerce.stored_deliveries d
-		WHERE d.event_id = e.event_id AND d.subscription_no = s.subscription_no);
+		WHERE d.event_id = w.event_id AND d.subscription_no = w.subscription_no);
 COMMENT ON VIEW commerce.unclaimed_deliveries IS 'Events that a subscription is to have and that no claim has come to yet.';
 
 CREATE VIEW commerce.claimed_deliveries AS

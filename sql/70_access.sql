@@ -25,7 +25,7 @@ FROM (VALUES
 		pause_subscription, resume_subscription}'),
 	('admin', 'SELECT', '{coupon_quota_slots, stock_slots, idempotency_keys,
 		stored_subscriptions, live_subscriptions, stored_deliveries, cursors, event_horizon,
-		event_origins, wanted_events, unclaimed_deliveries, claimed_deliveries}'),
+		event_origins, wanted_events, unpassed_events, unclaimed_deliveries, claimed_deliveries}'),
 	('admin', 'EXECUTE', '{erase_user, spread_stock, spread_coupon_quota,
 		update_coupon_policy, issue_coupons, advance_sequences, additions, added_columns,
 		added_objects, member_columns, create_product,

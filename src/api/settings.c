@@ -10,6 +10,7 @@
 #include "api/settings.h"
 #include "base/compat.h"
 #include "base/refusal.h"
+#include "base/stop.h"
 #include "counter/counter.h"
 #include "mb/pg_wchar.h"
 #include "notify/databases.h"
@@ -157,5 +158,6 @@ settings_init(void)
 	define_actor();
 	define_log();
 	define_notifications();
+	stop_define_settings();
 	MarkGUCPrefixReserved("commerce");
 }

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "base/sql.h"
+#include "base/stop.h"
 #include "base/tables.h"
 #include "miscadmin.h"
 
@@ -65,6 +66,7 @@ sql_run(SqlRun *run, SqlStatement *statement, Datum *arguments)
 		statement->plan = plan;
 	}
 
+	stop_point("sql_run");
 	result = SPI_execute_plan(statement->plan, arguments, NULL,
 							  run->reading, 0);
 	if (result < 0)

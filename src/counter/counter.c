@@ -47,6 +47,7 @@
 #include "access/xact.h"
 #include "base/compat.h"
 #include "base/metrics.h"
+#include "base/stop.h"
 #include "counter/counter.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
@@ -159,6 +160,7 @@ hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
 		Slots		fit = slots_read_now(work, table, id, quantity);
 		int32		busy;
 
+		stop_point("counter_before_hold");
 		*available = fit.sum;
 		if (fit.sum < quantity && !IsolationUsesXactSnapshot())
 			return false;
@@ -167,12 +169,14 @@ hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
 			case HELD:
 				return true;
 			case BUSY:
+				stop_point("counter_before_wait");
 				if (slot_wait(work, table, id, busy, hold))
 					return true;
 				break;
 			case CHANGED:
 				break;
 			case NONE_SUFFICES:
+				stop_point("counter_before_hold_all");
 				return hold_all(work, table, id, hold, available);
 		}
 		CHECK_FOR_INTERRUPTS();

@@ -9,6 +9,7 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/stop.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -218,6 +219,7 @@ lock_tuple(Row *row, LockWaitPolicy wait, uint8 flags, bool *traversed)
 	TM_FailureData failure;
 	TM_Result	result;
 
+	stop_point("row_lock");
 	result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), row->tuple,
 							  GetCurrentCommandId(false),
 							  LockTupleNoKeyExclusive, wait, flags, &failure);
@@ -226,6 +228,7 @@ lock_tuple(Row *row, LockWaitPolicy wait, uint8 flags, bool *traversed)
 	{
 		case TM_Ok:
 			ExecMaterializeSlot(row->tuple);
+			stop_point("row_locked");
 			break;
 
 		case TM_Updated:

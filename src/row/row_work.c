@@ -36,6 +36,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/stop.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "funcapi.h"
@@ -75,6 +76,7 @@ row_begin_write(Work *work, const char *function)
 	work->estate->es_output_cid = GetCurrentCommandId(true);
 	compat_EvalPlanQualInit(&work->epqstate, work->estate);
 	AfterTriggerBeginQuery();
+	stop_point("row_begin_write");
 }
 
 void
@@ -115,6 +117,7 @@ row_refresh(Work *work)
 {
 	Assert(work->writing);
 	CommandCounterIncrement();
+	stop_point("row_refresh");
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	work->changes_seen = row_target_changes;

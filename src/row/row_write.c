@@ -9,6 +9,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/stop.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
@@ -139,6 +140,7 @@ insert_one(Row *row)
 	ResultRelInfo *result = work->tables[row->table].result;
 
 	compat_forget_generated(result);
+	stop_point("row_insert");
 	ExecSimpleRelationInsert(result, work->estate, row->tuple);
 	check_written(row);
 }
@@ -186,6 +188,7 @@ insert_together(ResultRelInfo *result, EState *estate, List *rows)
 		slots[i] = ((Row *) list_nth(rows, i))->tuple;
 		check_new(result, estate, slots[i]);
 	}
+	stop_point("row_insert_together");
 	table_multi_insert(result->ri_RelationDesc, slots, count,
 					   GetCurrentCommandId(true), 0, NULL);
 	for (int i = 0; i < count; i++)
@@ -236,6 +239,7 @@ row_update(Row *locked, Row *changed)
 	if (changed->changed)
 		compat_set_changed_columns(work->estate, result,
 								   bms_del_member(changed->changed, 0));
+	stop_point("row_update");
 	ExecSimpleRelationUpdate(result, work->estate, &work->epqstate,
 							 locked->tuple, changed->tuple);
 	check_written(changed);
@@ -267,6 +271,7 @@ row_delete(Row *locked)
 	Work	   *work = locked->work;
 	ResultRelInfo *result = work->tables[locked->table].result;
 
+	stop_point("row_delete");
 	ExecSimpleRelationDelete(result, work->estate, &work->epqstate,
 							 locked->tuple);
 	if (result->ri_TrigDesc && result->ri_TrigDesc->trig_delete_before_row &&
@@ -320,6 +325,7 @@ insert_speculatively(Row *row, List *arbiters, List **recheck)
 		uint32		token;
 
 		CHECK_FOR_INTERRUPTS();
+		stop_point("row_insert_if_absent");
 		ItemPointerSetInvalid(&invalid);
 		if (!compat_ExecCheckIndexConstraints(result, row->tuple, work->estate,
 											  &conflict, &invalid,
@@ -329,13 +335,16 @@ insert_speculatively(Row *row, List *arbiters, List **recheck)
 			return false;
 		}
 
+		stop_point("speculative_insert");
 		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
 		table_tuple_insert_speculative(rel, row->tuple,
 									   GetCurrentCommandId(true), 0, NULL,
 									   token);
+		stop_point("speculative_index");
 		*recheck = compat_ExecInsertIndexTuples(result, row->tuple,
 												work->estate, false, true,
 												&conflicted, arbiters, false);
+		stop_point("speculative_end");
 		table_tuple_complete_speculative(rel, row->tuple, token, !conflicted);
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
 		if (!conflicted)

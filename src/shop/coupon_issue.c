@@ -469,11 +469,15 @@ ENTRY_POINT(issue_coupons)
 	refusal_check(read_terms(&work, policy_id, &batch.terms));
 	row_end(&work);
 
-	for_each_user(&batch, false);
+	/*
+	 * Before the users are looked at: whoever got the last coupons meanwhile
+	 * has reached the limit, which ranks before sold out.
+	 */
 	row_begin_write(&work, "issue_coupons()");
 	available = IsolationUsesXactSnapshot() ? PG_INT64_MAX :
 		counter_available(&work, TABLE_COUPON_QUOTA_SLOTS, policy_id);
 	row_end(&work);
+	for_each_user(&batch, false);
 	choose(&batch, available);
 	for_each_user(&batch, true);
 	take_quota(&batch);

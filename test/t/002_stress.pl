@@ -18,7 +18,7 @@ foreach my $round (1 .. 10)
 {
 	$node->pgbench('--no-vacuum --client=8 --jobs=2 --time=20 --failures-detailed',
 		0, [ qr/^number of failed transactions: 0 /m ], [ qr/^$/ ],
-		'refusals and successes, nothing else', scripts('002'));
+		'refusals and successes, nothing else', scripts("002_$round"));
 	last if what_was_missed($node) eq '';
 }
 close_shop($node);

@@ -21,7 +21,7 @@ foreach my $round (1 .. 10)
 		0,
 		[ qr/^number of failed transactions: 0 /m, qr/^number of transactions retried: [1-9]/m ],
 		[ qr/^$/ ],
-		'refusals, successes and serialization failures, nothing else', scripts('003'));
+		'refusals, successes and serialization failures, nothing else', scripts("003_$round"));
 	last if what_was_missed($node) eq '';
 }
 close_shop($node);
