@@ -408,14 +408,22 @@ class FullShop(Shop):
         due = sorted(
             (order for order in self.orders.values()
              if order["status"] == "pending" and order["expires_at"] <= self.now),
-            key=lambda order: order["expires_at"])[:batch_size]
+            key=lambda order: order["expires_at"])
+        expired = 0
         for order in due:
             lines = self.items[order["order_id"]]
             quantities = {line["option_id"]: line["quantity"] for line in lines}
+            try:
+                self.fits(quantities.items())
+            except Refused:
+                continue  # it stays as it is, and holds up no other
+            if expired == batch_size:
+                break
             self.give_back(order["order_id"], quantities, True)
             self.give_back_coupon(order, False)
             order.update(status="expired", closed_at=self.now)
-        return len(due)
+            expired += 1
+        return expired
 
     def get_order(self, order_id):
         no_null(order_id)
