@@ -309,7 +309,8 @@ pass_new(Walk *walk)
 		walk->has_passed_all = pass_found(walk, &last);
 	}
 
-	if (walk->has_passed_all)
+	/* Another database may write again one day: passed is what is there. */
+	if (walk->has_passed_all && walk->visible.next < PG_INT64_MAX)
 		move_cursor(walk, walk->visible.next, 0);
 	else if (last.xact_id == walk->own_xact_id)
 		move_cursor(walk, last.xact_id, 0); /* it may write more */

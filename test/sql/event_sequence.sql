@@ -67,3 +67,14 @@ INSERT INTO commerce.events (event_id, event_type, order_id)
 VALUES (10, 'order.refunded', 3), (11, 'order.refunded', 4), (12, 'order.refunded', 4), (13, 'order.refunded', 5);
 SELECT event_id, order_id FROM commerce.claim_events(2);
 SELECT event_id, order_id FROM commerce.claim_events(2);
+
+-- A database that was the shop before, and becomes it again: its later events are claimed
+-- too, after so many that the cursor in them was written down.
+INSERT INTO commerce.events (event_id, event_type, order_id, origin, xact_id)
+SELECT 10000 + n, 'order.paid', 1000 + n, 42, n FROM generate_series(1, 250) n;
+SELECT count(*) FROM commerce.claim_events(1000) WHERE event_id > 10000;
+SELECT count(*) FROM commerce.cursors WHERE origin = 42;
+INSERT INTO commerce.events (event_id, event_type, order_id, origin, xact_id)
+SELECT 10000 + n, 'order.paid', 1000 + n, 42, n FROM generate_series(251, 253) n;
+SELECT event_id FROM commerce.claim_events(1000) WHERE event_id > 10000;
+SELECT count(*) FROM commerce.claim_events(1000);
