@@ -61,7 +61,7 @@ wait_for_test(void)
 }
 
 static void
-stop(const char *name)
+act_on_stop(const char *name)
 {
 	switch ((StopAction) stop_action)
 	{
@@ -101,7 +101,7 @@ stop_point(const char *name)
 	if (stop_trace)
 		ereport(NOTICE, (errmsg_internal("stop point %d: %s", passed, name)));
 	if (passed == stop_at)
-		stop(name);
+		act_on_stop(name);
 }
 
 void
