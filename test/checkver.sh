@@ -4,20 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-number=0
-failures=0
-check() # NAME COMMAND...
-{
-	number=$((number + 1))
-	name=$1
-	shift
-	if "$@"; then
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		failures=$((failures + 1))
-	fi
-}
+. test/tap.sh
 
 # SQL objects have the version 1.0; a release of them is 1.0.0, 1.0.1 and so on.
 sql_version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)

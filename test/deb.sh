@@ -44,7 +44,7 @@ fill_root() # FOLDER: what deb_installed.sh finds there
 		case $file in *-dbgsym_*) ;; *) cp "$file" "$1/packages" ;; esac
 	done
 	make_newer "$1"
-	cp "$sources/test/deb_installed.sh" "$sources/test/receiver.pl" \
+	cp "$sources/test/deb_installed.sh" "$sources/test/tap.sh" "$sources/test/receiver.pl" \
 		"$sources/debian/tests/order" "$1"
 }
 

@@ -6,21 +6,7 @@ set -u
 cd /test || exit 1
 exec >log 2>&1
 
-number=0
-failures=0
-check() # NAME COMMAND...
-{
-	number=$((number + 1))
-	name=$1
-	shift
-	if "$@" >output 2>&1; then
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		sed 's/^/#   /' output
-		failures=$((failures + 1))
-	fi
-}
+. ./tap.sh
 
 soon() # COMMAND...: it succeeds within a minute
 {

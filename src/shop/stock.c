@@ -119,8 +119,7 @@ stock_write_off(Work *work, const StockUnits *units, int count,
 				int64 order_id)
 {
 	text	   *reason =
-		cstring_to_text(psprintf("not restocked: order " INT64_FORMAT,
-								 order_id));
+		cstring_to_text(psprintf(STOCK_NOT_RESTOCKED INT64_FORMAT, order_id));
 
 	for (int i = 0; i < count; i++)
 		stock_record(work, units[i].option_id, -units[i].quantity, reason);

@@ -53,6 +53,9 @@ extern Refusal *stock_give_back(Work *work, const StockUnits *units,
 extern void stock_record(Work *work, int64 option_id, int64 quantity,
 						 text *reason);
 
+/* What such a record of an order says, before its number. */
+#define STOCK_NOT_RESTOCKED "not restocked: order "
+
 /* Record that sold units of a closed order are not put back. */
 extern void stock_write_off(Work *work, const StockUnits *units, int count,
 							int64 order_id);

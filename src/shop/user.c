@@ -14,6 +14,7 @@
 #include "base/sql.h"
 #include "catalog/pg_type.h"
 #include "shop/catalogue.h"
+#include "shop/stock.h"
 #include "shop/user.h"
 #include "utils/builtins.h"
 
@@ -92,6 +93,8 @@ ENTRY_POINT(set_user_name)
 	return result;
 }
 
+#define OF_USER .argument_count = 1, .argument_types = {INT8OID}
+
 /*
  * What tells who the user was, or who acted for the user. A key that is gone
  * acts anew. In the order of locks: doc/operation.md, Transactions and
@@ -105,7 +108,8 @@ static SqlStatement erasures[] = {
 		"	ORDER BY function_name, idempotency_key FOR UPDATE)"
 		" DELETE FROM commerce.idempotency_keys k USING locked l"
 		" WHERE k.user_id = l.user_id AND k.function_name = l.function_name"
-		" AND k.idempotency_key = l.idempotency_key"
+		" AND k.idempotency_key = l.idempotency_key",
+		OF_USER
 	},
 	{							/* whoever closes one just now may say more */
 		.text = "WITH locked AS MATERIALIZED ("
@@ -113,7 +117,8 @@ static SqlStatement erasures[] = {
 		"	WHERE user_id = $1"
 		"	AND status IN ('pending', 'paid', 'partially_refunded')"
 		"	ORDER BY order_id FOR NO KEY UPDATE)"
-		" SELECT count(*) FROM locked"
+		" SELECT count(*) FROM locked",
+		OF_USER
 	},
 	{
 		.text = "WITH locked AS MATERIALIZED ("
@@ -123,22 +128,27 @@ static SqlStatement erasures[] = {
 		"	ORDER BY order_id FOR NO KEY UPDATE)"
 		" UPDATE commerce.orders o"
 		" SET cancel_reason = NULL, placed_by = NULL, closed_by = NULL"
-		" FROM locked l WHERE o.order_id = l.order_id"
+		" FROM locked l WHERE o.order_id = l.order_id",
+		OF_USER
 	},
 	{							/* and so may whoever moves money */
 		.text = "SELECT user_id FROM commerce.balances"
-		" WHERE user_id = $1 FOR NO KEY UPDATE"
+		" WHERE user_id = $1 FOR NO KEY UPDATE",
+		OF_USER
 	},
 	{
 		.text = "UPDATE commerce.balance_history SET actor = NULL"
-		" WHERE user_id = $1 AND actor IS NOT NULL"
+		" WHERE user_id = $1 AND actor IS NOT NULL",
+		OF_USER
 	},
 	{
 		.text = "UPDATE commerce.stock_adjustments a SET actor = NULL"
 		" FROM commerce.orders o JOIN commerce.order_items i USING (order_id)"
-		" WHERE o.user_id = $1 AND i.refunded_quantity > 0"
+		" WHERE o.user_id = $1"
+		" AND (i.refunded_quantity > 0 OR o.status = 'cancelled')"
 		" AND a.option_id = i.option_id AND a.actor IS NOT NULL"
-		" AND a.reason = 'not restocked: order ' || o.order_id"
+		" AND a.reason = '" STOCK_NOT_RESTOCKED "' || o.order_id",
+		OF_USER
 	}
 };
 
@@ -150,11 +160,7 @@ erase_traces(int64 user_id)
 
 	sql_begin_write(&run, "erase_user()");
 	for (Size i = 0; i < lengthof(erasures); i++)
-	{
-		erasures[i].argument_count = 1;
-		erasures[i].argument_types[0] = INT8OID;
 		sql_run(&run, &erasures[i], arguments);
-	}
 	sql_end(&run);
 }
 

@@ -39,14 +39,19 @@ LANGUAGE sql AS $$
 	SELECT labels->>'subscription', string_agg((labels->>'status') || ' ' || value, ', ' ORDER BY labels->>'status')
 	FROM commerce.metrics() WHERE name = 'commerce_undelivered_events' GROUP BY 1 ORDER BY 1
 $$;
+-- What this transaction has read of the two tables.
+CREATE FUNCTION pg_temp.reads(OUT relname name, OUT seq_scans bigint, OUT few boolean) RETURNS SETOF record
+LANGUAGE sql AS $$
+	SELECT c.relname, pg_stat_get_xact_numscans(c.oid), sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) < 4000
+	FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid
+	WHERE c.oid IN ('commerce.events'::regclass, 'commerce.stored_deliveries'::regclass)
+	GROUP BY c.oid, c.relname ORDER BY c.relname
+$$;
 SELECT FROM pg_temp.look(); -- plans are made
 SELECT FROM pg_stat_force_next_flush();
 BEGIN;
 SELECT * FROM pg_temp.look();
-SELECT c.relname, pg_stat_get_xact_numscans(c.oid) AS seq_scans, sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) < 4000 AS few
-FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid
-WHERE c.oid IN ('commerce.events'::regclass, 'commerce.stored_deliveries'::regclass)
-GROUP BY c.oid, c.relname ORDER BY c.relname;
+SELECT * FROM pg_temp.reads();
 COMMIT;
 
 -- It is the same with statistics of now.
@@ -55,12 +60,16 @@ SELECT FROM pg_temp.look();
 SELECT FROM pg_stat_force_next_flush();
 BEGIN;
 SELECT * FROM pg_temp.look();
-SELECT c.relname, pg_stat_get_xact_numscans(c.oid) AS seq_scans, sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) < 4000 AS few
-FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid
-WHERE c.oid IN ('commerce.events'::regclass, 'commerce.stored_deliveries'::regclass)
-GROUP BY c.oid, c.relname ORDER BY c.relname;
+SELECT * FROM pg_temp.reads();
 COMMIT;
 
 -- What the views say of default is the same, all of it.
 SELECT status, count(*) FROM commerce.deliveries WHERE subscription = 'default' GROUP BY status ORDER BY status;
 SELECT event_id FROM commerce.unclaimed_deliveries WHERE subscription = 'default' AND event_id NOT BETWEEN 49901 AND 50000;
+
+-- What the cursor has not passed and no delivery is stored of is what no claim has come to.
+SELECT count(*) FROM (
+	SELECT event_id, subscription FROM commerce.unpassed_events e
+	WHERE NOT EXISTS (SELECT FROM commerce.stored_deliveries d
+		WHERE d.event_id = e.event_id AND d.subscription_no = e.subscription_no)
+	EXCEPT ALL SELECT event_id, subscription FROM commerce.unclaimed_deliveries) differ;

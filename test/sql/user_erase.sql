@@ -43,6 +43,8 @@ SET commerce.actor = 'Kim herself';
 SELECT count(*) FROM generate_series(1, 2) n, commerce.charge_balance(n, 10000);
 SELECT order_id FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 2}]') \gset
 SELECT status FROM commerce.refund_order(:order_id, '[{"option_id": 1, "quantity": 1}]', restock => false);
+SELECT order_id FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]') \gset
+SELECT status FROM commerce.cancel_order(:order_id, restock => false);
 SELECT order_id FROM commerce.place_order(2, '[{"option_id": 1, "quantity": 2}]') \gset
 SELECT status FROM commerce.cancel_order(:order_id, 'broken', restock => false);
 SELECT option_id FROM commerce.adjust_stock(1, 1, 'more');

@@ -127,6 +127,14 @@ foreach my $part (1 .. 4)
 	}
 	my $is_done = $clients->finish;
 	ok($is_done, "part $part: nobody met an error") if $part != 3;
+	is($node->safe_psql('postgres', q(
+		WITH beyond AS (
+			SELECT e.subscription, e.event_id FROM commerce.unpassed_events e
+			WHERE NOT EXISTS (SELECT FROM commerce.stored_deliveries d
+				WHERE d.event_id = e.event_id AND d.subscription_no = e.subscription_no)
+		), unclaimed AS (SELECT subscription, event_id FROM commerce.unclaimed_deliveries)
+		(TABLE beyond EXCEPT ALL TABLE unclaimed) UNION ALL (TABLE unclaimed EXCEPT ALL TABLE beyond))), '',
+		"part $part: what the cursors have not passed and is not stored is what no claim has come to");
 }
 
 # ---- and the end ----

@@ -7,21 +7,7 @@ set -u
 sources=$(cd "$(dirname "$0")/../.." && pwd)
 cd /tmp || exit 1
 
-number=0
-failures=0
-check() # NAME COMMAND...
-{
-	number=$((number + 1))
-	name=$1
-	shift
-	if "$@" >output 2>&1; then
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		sed 's/^/#   /' output
-		failures=$((failures + 1))
-	fi
-}
+. "$sources/test/tap.sh"
 
 upgrade=$(grep '^pg_upgradecluster -m upgrade -v 17 15 main$' "$sources/doc/operation.md")
 as_postgres() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
@@ -55,7 +41,7 @@ check "a shop" shop -f "$sources/test/upgrade/shop.sql"
 everything >before
 
 # What it would do is said beside it.
-dumps() { ! ${upgrade%% *} ${upgrade#*-m upgrade} && grep -q 'ERROR:  column .*note.* does not exist' output; }
+dumps() { ! ${upgrade%% *} ${upgrade#*-m upgrade} && grep -q 'ERROR:  column .*note.* does not exist' "$shown"; }
 check "a column that was added cannot be dumped and restored" dumps
 check "which leaves the shop as it was" is_as_before
 check "the document's command upgrades" $upgrade
