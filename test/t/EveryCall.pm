@@ -1,0 +1,90 @@
+# Every function with arguments that let it through, in a shop in which they do.
+package EveryCall;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use CommerceTest;
+
+our @EXPORT = qw(make_busy %writer %reader);
+
+my $one = items([ 1, 1 ]);
+
+# Event 1 is claimed, event 2 is dead, event 3 waits; order 4 is held; coupon 1 is
+# unused; role clerk is there to be given something.
+sub make_busy
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', qq(
+		CREATE ROLE clerk;
+		SELECT commerce.create_user('buyer', 1), commerce.charge_balance(1, 1000);
+		SELECT commerce.create_product('shirt', 1);
+		SELECT commerce.create_product_option(1, 'red', 100, 10, 1);
+		SELECT commerce.create_coupon_policy('ten off', 'fixed', 10, 5, policy_id => 1,
+			per_user_limit => 5);
+		SELECT commerce.issue_coupon(1, 1, 'key');
+		SELECT commerce.place_order(1, '$one');
+		SELECT count(*) FROM commerce.claim_events();
+		SELECT commerce.place_order(1, '$one');
+		SELECT count(*) FROM commerce.claim_events();
+		UPDATE commerce.stored_deliveries SET failures = 9 WHERE event_id = 2;
+		SELECT status FROM commerce.fail_event(2, 1, 'no answer');
+		SELECT commerce.place_order(1, '$one');
+		SELECT commerce.hold_order(1, '$one', ttl => '1 day');));
+	return;
+}
+
+our %writer = (
+	create_user => "'new'",
+	set_user_name => "1, 'new'",
+	erase_user => '1',
+	spread_stock => '1, 2',
+	spread_coupon_quota => '1, 2',
+	update_coupon_policy => "1, 'new'",
+	issue_coupons => "1, '{1}'",
+	advance_sequences => '',
+	create_product => "'new'",
+	create_product_option => "1, 'new', 10, 1",
+	set_price => '1, 90',
+	adjust_stock => '1, 1',
+	create_coupon_policy => "'new', 'fixed', 1, 1",
+	close_coupon_policy => '1',
+	revoke_coupon => '1',
+	charge_balance => '1, 1',
+	use_balance => '1, 1',
+	issue_coupon => '1, 1',
+	use_coupon => '1, 1, 500',
+	place_order => "1, '$one'",
+	place_orders => qq('[{"user_id": 1, "items": $one}]'),
+	hold_order => "1, '$one'",
+	pay_order => '4',
+	cancel_order => '4',
+	refund_order => "1, '$one'",
+	expire_orders => '',
+	purge_idempotency_keys => "'0'",
+	claim_events => '',
+	ack_events => 'ARRAY[1], ARRAY[1]',
+	fail_event => "1, 1, 'no answer'",
+	release_events => 'ARRAY[1], ARRAY[1]',
+	create_subscription => "'audit'",
+	drop_subscription => "'default'",
+	pause_subscription => "'default'",
+	resume_subscription => "'default'",
+	retry_events => '',
+	retry_event => '2',
+	discard_event => '2',
+	purge_events => "'0'",
+	grant_access => "'clerk', 'app'",
+	revoke_access => "'clerk'");
+
+our %reader = (
+	get_balance => '1',
+	quote_order => "1, '$one', 1",
+	get_order => '2',
+	additions => "'post-data'",
+	map { $_ => '' } qw(popular_products event_origin metrics counters undelivered access_rights
+		foreign_rights member_objects member_columns added_columns added_objects verify),
+	map { "verify_$_" } qw(users balances stock coupons orders events quantities parents));
+
+1;
