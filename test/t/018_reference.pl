@@ -1,5 +1,5 @@
-# doc/reference.md tells all there is, as it is: functions, refusals, levels,
-# settings, types, tables and views.
+# doc/reference.md tells all there is, as it is: functions, refusals, settings,
+# types, tables and views. Its levels are tried by 072_attacker.pl.
 use strict;
 use warnings;
 use FindBin;
@@ -75,31 +75,8 @@ foreach my $row (query("SELECT proname, substring(obj_description(oid, 'pg_proc'
 is_deeply([ sort(map { $_->[0] } tables($reference, 'Refusals')) ], [ sort keys %raised ],
 	'the refusals that the functions raise');
 
-# ---- levels ----
-
-my %may = (admin => [ column("SELECT proname FROM pg_proc WHERE pronamespace = 'commerce'::regnamespace") ]);
-my ($levels) = $reference =~ /^## Levels\n(.*?)^## /ms;
-my ($reader) = $levels =~ /^\| reader \|(.*)\|$/m;
-foreach my $level (qw(reader app relay))
-{
-	my ($functions) = $levels =~ /^\| $level \|(.*)\|$/m;
-	my %functions = map { ($_ => 1) } "$functions $reader" =~ /`(\w+)`/g;
-	$may{$level} = [ keys %functions ];
-}
-my ($hidden) = $levels =~ /but for (.*?),\s+which\s/s;
-my %hidden = map { ($_ => 1) } $hidden =~ /`(\w+)`/g;
 my @relations = column("SELECT relname FROM pg_class
 	WHERE relnamespace = 'commerce'::regnamespace AND relkind IN ('r', 'v')");
-foreach my $level (sort keys %may)
-{
-	$node->safe_psql('postgres', "CREATE ROLE may_$level; SELECT commerce.grant_access('may_$level', '$level')");
-	is_deeply([ sort(column("SELECT proname FROM pg_proc WHERE pronamespace = 'commerce'::regnamespace
-		AND has_function_privilege('may_$level', oid, 'EXECUTE')")) ],
-		[ sort @{ $may{$level} } ], "$level may call these functions");
-	is_deeply([ sort(column("SELECT relname FROM pg_class WHERE relnamespace = 'commerce'::regnamespace
-		AND relkind IN ('r', 'v') AND has_table_privilege('may_$level', oid, 'SELECT')")) ],
-		[ sort grep { $level eq 'admin' || !$hidden{$_} } @relations ], "$level may read these");
-}
 
 # ---- settings ----
 

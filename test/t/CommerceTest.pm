@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_server items sqlstates contents rows told_by is_sound log_is_clean);
+our @EXPORT = qw(new_server items sqlstates outcomes contents rows told_by is_sound log_is_clean);
 
 # A running server with the extension in database postgres, unless told not to
 # create it. conf: lines for postgresql.conf.
@@ -43,6 +43,22 @@ sub sqlstates
 		stdout => \$stdout, stderr => \$stderr, on_error_stop => 0,
 		extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
 	return join ' ', $stderr =~ /(?:ERROR|FATAL|PANIC):\s+(\w+)/g;
+}
+
+# The SQLSTATE of each statement, 00000 where it went through, in a session that the
+# role opens. Each is undone. begin: what the session does first.
+sub outcomes
+{
+	my ($node, $role, $statements, %params) = @_;
+	my $output = '';
+	my $script = join "\n", ($params{begin} // '') . ';', '\o /dev/null',
+		map { "BEGIN;\n$_;\n\\echo :SQLSTATE\nROLLBACK;" } @$statements;
+
+	$node->psql($params{dbname} || 'postgres', "$script\n", stdout => \$output, stderr => \my $errors,
+		on_error_stop => 0, extra_params => [ '-U', $role ]);
+	my @outcomes = $output =~ /^(\w{5})$/mg;
+	@outcomes == @$statements or die "$role tried " . @$statements . ': ' . @outcomes . " outcomes\n$errors";
+	return @outcomes;
 }
 
 # All that a database's commerce tables and sequences hold, as text:
