@@ -163,6 +163,29 @@ is_refused('makes nothing in the schema, nor takes the extension', [ 'CREATE TAB
 	'ALTER EXTENSION commerce DROP TABLE commerce.orders', "LOAD 'commerce'", "COPY (SELECT 1) TO PROGRAM 'true'",
 	"CREATE FUNCTION x() RETURNS void LANGUAGE c AS 'commerce', 'commerce_place_order'" ], '42501');
 
+# ---- settings ----
+
+# Bounds are a superuser's to set. Before the library is loaded, nothing knows of them.
+my @settings = query(q(LOAD 'commerce'; SELECT name FROM pg_settings WHERE name LIKE 'commerce.%' AND context <> 'user'));
+my @set = map { ("SET $_ TO DEFAULT", "ALTER ROLE CURRENT_USER SET $_ = '1'") } @settings;
+my $too_much = 'SELECT FROM commerce.charge_balance(1, 1000000000001)';
+my $higher = 'commerce.max_charge_amount = 2000000000000';
+cmp_ok(scalar @settings, '>', 8, 'there are settings');
+foreach my $role (@roles[ 2 .. 5 ])
+{
+	is(join(' ', grep { !/^(?:42501|55P02)$/ } outcomes($node, $role, \@set, begin => 'SELECT commerce.get_balance(1)')), '',
+		"$role sets no bound");
+	is(join(' ', grep { $_ ne '42501' } outcomes($node, $role, [ grep { /ALTER/ } @set ])), '', "$role: nor for later");
+}
+is(join(' ', outcomes($node, 'app', [ $too_much ])), 'SC101', 'a bound holds');
+is(join(' ', outcomes($node, 'app', [ $too_much ], begin => "SET $higher")), 'SC101', 'also if it was set before');
+{
+	local $ENV{PGOPTIONS} = '-c ' . $higher =~ s/ //gr;
+	is(join(' ', outcomes($node, 'app', [ $too_much ])), 'SC101', 'or as the session began');
+}
+is(join(' ', outcomes($node, $node->safe_psql('postgres', 'SELECT current_user'), [ $too_much ], begin => "SET $higher")), '00000',
+	'it is a superuser that may');
+
 same_catalogue(catalogue($node, 'postgres'), $catalogue, 'the catalogue is what it was');
 is_deeply(contents($node, 'postgres'), $contents, 'and so is the shop');
 log_is_clean($node, 'no crash, no internal error');
