@@ -12,7 +12,10 @@
 typedef struct Output
 {
 	Event	   *event;			/* the one being written, or NULL */
-	size_t		written;		/* bytes of its line */
+	const char *line;			/* its payload, or escaped; with its end */
+	char	   *escaped;		/* or NULL */
+	size_t		length;
+	size_t		written;		/* bytes of the line */
 	bool		broken;			/* nothing can be written any more */
 } Output;
 
