@@ -2,8 +2,10 @@
 -- lines and columns. One snapshot; level reader suffices, but for verify().
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL TimeZone = :'zone';
+-- Whoever may create in public, say, has no operators of theirs called here.
+SET LOCAL search_path = pg_catalog, pg_temp;
 
-SELECT 'shop', current_database(), to_char(now(), 'YYYY-MM-DD HH24:MI TZ');
+SELECT 'shop', translate(current_database(), E'\n\r\x1f', '   '), to_char(now(), 'YYYY-MM-DD HH24:MI TZ');
 
 -- The last 30 days, also those without an order.
 SELECT 'day', to_char(d.day, 'YYYY-MM-DD'), count(o.order_id), coalesce(sum(o.total), 0),
