@@ -3,6 +3,7 @@
 # calls us, makes the extension or runs the notifier calls none of them.
 use strict;
 use warnings;
+use Cwd 'abs_path';
 use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Utils;
@@ -132,6 +133,14 @@ foreach my $where (sort keys %path)
 }
 is(join(' ', outcomes($node, 'reader', [ map { "SELECT * FROM commerce.$_" } qw(stock coupon_quota coupon_wallet subscriptions deliveries) ],
 	begin => 'SET search_path = public, pg_catalog')), '00000 ' x 4 . '00000', 'and reads views');
+# In the page's own statements, numbers of two types meet, for which pg_catalog has no operator.
+as_mallory('postgres', join ';', map { my ($l, $r) = @$_; map { qq(
+	CREATE FUNCTION public."$_"($l, $r) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN PERFORM public.caught(); END';
+	CREATE OPERATOR public.$_ (FUNCTION = public."$_", LEFTARG = $l, RIGHTARG = $r)) } qw(* /) } [ 'bigint', 'numeric' ], [ 'numeric', 'bigint' ]);
+{
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres', PGUSER => 'reader');
+	command_ok([ abs_path("$FindBin::RealBin/../../report/report.sh"), PostgreSQL::Test::Utils::tempdir() . '/report.html' ], 'a page is made');
+}
 is(caught(), 'f', 'nothing of mallory was called');
 
 # So it was not for want of traps.
