@@ -137,6 +137,7 @@ check "make indent knows the types of the extension" \
 check "make indent knows the types of the relay" \
 	types_not_listed src/relay $(echo "$sources" | grep ^src/relay/)
 check "the install script creates plainly" forgiving_sql
+check "and finds no name that somebody else may have put there" test/lookups.pl $parts
 check "a test has at most 200 lines" longer_than 200 $tests
 check "nothing is left to be done later" left_undone
 [ $failures = 0 ]
