@@ -26,6 +26,9 @@
 #   cut            200, but the connection ends in the middle of it
 #   trailers       200, with 100,000 headers behind its body
 #   flood:STATUS   that status, with a body of 4 MB that does not end
+#   raw:FILE       what is in the file, and nothing else; the connection stays
+#   drip:FILE      the same, a byte each 20 ms, the last one for ever
+#   reset          nothing, and the connection is reset
 #   never          nothing, until the client gives up
 #   hold           nothing, until the script says something else
 #
@@ -36,6 +39,7 @@ use Digest::SHA qw(hmac_sha256_base64);
 use Getopt::Long;
 use IO::Select;
 use IO::Socket::INET;
+use Socket qw(SOL_SOCKET SO_LINGER);
 use List::Util qw(min);
 use MIME::Base64;
 use POSIX qw(strftime);
@@ -90,6 +94,14 @@ sub read_secret
 	open my $secret, '<', $file or die "could not open $file: $!\n";
 	<$secret> =~ /^whsec_(\S+)\s*$/ or die "$file holds no secret\n";
 	return decode_base64($1);
+}
+
+sub read_file
+{
+	my ($file) = @_;
+	open my $handle, '<:raw', $file or die "could not open $file: $!\n";
+	local $/;
+	return scalar <$handle>;
 }
 
 sub append_to
@@ -277,6 +289,26 @@ sub give_answer
 		syswrite $socket, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
 			. "X-More: and more\r\n" x 100_000 . "\r\n";
 		return;
+	}
+	if ($answer =~ /^raw:(.*)/)
+	{
+		syswrite $socket, read_file($1);
+		return;
+	}
+	if ($answer =~ /^drip:(.*)/)
+	{
+		my $text = read_file($1);
+		my $nth = $connection->{dripped}++;
+
+		defined syswrite($socket, substr $text, min($nth, length($text) - 1), 1) or return;
+		$connection->{answer} = $answer;
+		$connection->{answer_at} = time + 0.02;
+		return;
+	}
+	if ($answer eq 'reset')
+	{
+		setsockopt $socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0);
+		return close_connection($connection);
 	}
 	if ($answer =~ /^flood:(\d+)/)
 	{
