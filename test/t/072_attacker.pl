@@ -58,11 +58,12 @@ foreach my $role (grep { $row{$_} } @roles)
 
 # A right on one column counts as one on the relation; a right to give one on is told too.
 my $roles = join ', ', map { "('$_')" } @roles, 'public';
+my ($maintain) = map { $_ >= 170000 ? ", ('relation', 'MAINTAIN')" : '' } query('SHOW server_version_num');
 my @actual = query(qq(
 	WITH role (name) AS (VALUES $roles), wanted (kind, privilege) AS (VALUES
 		('relation', 'SELECT'), ('relation', 'INSERT'), ('relation', 'UPDATE'), ('relation', 'DELETE'), ('relation', 'TRUNCATE'),
 		('relation', 'REFERENCES'), ('relation', 'TRIGGER'), ('sequence', 'USAGE'), ('sequence', 'SELECT'), ('sequence', 'UPDATE'),
-		('function', 'EXECUTE'), ('type', 'USAGE'), ('schema', 'USAGE'), ('schema', 'CREATE')
+		('function', 'EXECUTE'), ('type', 'USAGE'), ('schema', 'USAGE'), ('schema', 'CREATE')$maintain
 	), tried AS (SELECT kind, privilege || option AS privilege FROM wanted, unnest(ARRAY['', ' WITH GRANT OPTION']) option)
 	SELECT concat_ws(' ', r.name, t.kind, c.relname, t.privilege) FROM role r, tried t, pg_class c
 	WHERE c.relnamespace = 'commerce'::regnamespace AND CASE t.kind
