@@ -1,16 +1,19 @@
 #!/bin/sh
-# Runs tests on a server that checks its assertions, and with it ours:
+# Runs tests on a server that checks its assertions, and with it ours, with stop
+# points built in:
 #
-#   assertions.sh [KIND]...
+#   assertions.sh [NAME | KIND]...
 #
-# The kinds are those of test/run.sh; by default they are the regression and the
-# isolation tests. The server is PostgreSQL of the major version that we build
-# for, made from Debian's source package by the first run, which takes some
-# minutes. It stays in COMMERCE_CACHE (~/.cache/commerce). Where apt cannot give
-# the source, the usual server runs, and our assertions alone are compiled in.
+# Names and kinds are those of test/run.sh; by default they are the regression and
+# the isolation tests, and the one that stops calls. The server is PostgreSQL of the
+# major version that we build for, made from Debian's source package by the first
+# run, which takes some minutes. It stays in COMMERCE_CACHE (~/.cache/commerce).
+# Where apt cannot give the source, the usual server runs, and our assertions alone
+# are compiled in.
 set -eu
+export STOPS=1
 
-kinds=${*:-regression isolation}
+kinds=${*:-regression isolation 071_interleave}
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${COMMERCE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/commerce}/assertions
 pg_config=${PG_CONFIG:-pg_config}
@@ -58,14 +61,15 @@ build()
 	tar -xf postgresql-*.orig.tar.* -C source --strip-components=1
 	cd source
 	unset MAKEFLAGS MFLAGS MAKELEVEL # PostgreSQL asks whether it is the first make
-	./configure --prefix="$work/server" --enable-cassert --disable-rpath \
-		--without-icu --without-readline --without-zlib CFLAGS=-O1
+	./configure --prefix="$work/server" --enable-cassert --enable-tap-tests \
+		--disable-rpath --without-icu --without-readline --without-zlib CFLAGS=-O1
 	make -s -j"$(nproc)" install
 }
 
 "$top/test/packages.sh" assertions
 mkdir -p "$cache"
-if [ ! -d "$server" ]; then
+if [ ! -d "$server/lib/postgresql/pgxs/src/test/perl" ]; then
+	rm -rf "$server"
 	work=$(mktemp -d "$cache/build.XXXXXX")
 	echo "Building PostgreSQL $major with assertions; this may take some minutes"
 	if ! (cd "$work" && get_source) >"$work/log" 2>&1; then

@@ -205,6 +205,7 @@ case $kind in
 		need valgrind command -v valgrind
 		;;
 	assertions)
+		need_to_test
 		need bzip2 command -v bzip2
 		need bison command -v bison
 		need flex command -v flex

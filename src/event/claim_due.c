@@ -31,6 +31,9 @@
 /* Most that one claim keeps in mind for the end of its walk. */
 #define MAX_LATER				1000
 
+/* Most leases that one claim ends without handing the event out again. */
+#define MAX_ENDED				1000
+
 static const RowIndex by_due = {
 	.column_count = 2,
 	.columns = {
@@ -106,27 +109,31 @@ claim_available(Claim *claim, Row *delivery)
 		hand_out(claim, delivery, delivery_lease(delivery, claim->lease_end));
 }
 
-/* The lease lapsed: that is a failure, and perhaps the last one. */
-static void
+/*
+ * The lease lapsed: that is a failure, and perhaps the last one. Is it handed
+ * out again?
+ */
+static bool
 end_lease(Claim *claim, Row *delivery)
 {
 	bool		is_busy;
 	Row		   *failed;
 
 	if (!row_lock_unchanged(delivery, false, &is_busy))
-		return;
+		return false;
 	failed = delivery_fail(delivery, CStringGetTextDatum("the lease lapsed"),
 						   claim->now);
 	if (row_is(failed, STORED_DELIVERIES_STATUS, DELIVERY_DEAD) ||
 		must_wait(claim, delivery))
-		row_update(delivery, failed);
-	else
 	{
-		delivery_set_leased(failed,
-							row_int32(delivery, STORED_DELIVERIES_ATTEMPT) + 1,
-							claim->lease_end);
-		hand_out(claim, delivery, failed);
+		row_update(delivery, failed);
+		return false;
 	}
+	delivery_set_leased(failed,
+						row_int32(delivery, STORED_DELIVERIES_ATTEMPT) + 1,
+						claim->lease_end);
+	hand_out(claim, delivery, failed);
+	return true;
 }
 
 void
@@ -139,12 +146,12 @@ claim_due(Claim *claim)
 	TimestampTz from = thrifty ? memory.from : DT_NOBEGIN;
 	TimestampTz first = DT_NOEND;
 	int64		dead = 0;
-	int			leases_to_end = claim->room;
+	int			ended = 0;
 	Row		   *delivery;
 
 	row_seek_range(seek, 1, &number, TimestampTzGetDatum(from),
 				   TimestampTzGetDatum(claim->now));
-	while (claim->room > 0 && leases_to_end > 0 &&
+	while (claim->room > 0 && ended < MAX_ENDED &&
 		   (delivery = row_seek_next(seek)) != NULL)
 	{
 		if (first == DT_NOEND)
@@ -153,10 +160,7 @@ claim_due(Claim *claim)
 			dead = row_seek_invisible_count(seek);
 		}
 		if (row_is(delivery, STORED_DELIVERIES_STATUS, DELIVERY_RUNNING))
-		{
-			end_lease(claim, row_seek_keep(seek));
-			leases_to_end--;
-		}
+			ended += end_lease(claim, row_seek_keep(seek)) ? 0 : 1;
 		else if (must_wait(claim, delivery))
 			continue;
 		else if (row_int32(delivery, STORED_DELIVERIES_ATTEMPT) > 0)

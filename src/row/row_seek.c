@@ -177,7 +177,8 @@ look(RowSeek *seek, int key_count)
  * A look at what is uncommitted may miss a row: we read a page of the index,
  * the row is updated, which adds an entry to that page, and the version that we
  * go to is gone. So where an entry led to no row we look again, with a snapshot
- * of now: of whatever was committed by then it has one version.
+ * of now: of whatever was committed by then, or done by this call, it has one
+ * version.
  */
 static bool
 begin_second_look(RowSeek *seek)
@@ -186,6 +187,7 @@ begin_second_look(RowSeek *seek)
 		seek->invisible_count == 0)
 		return false;
 	seek->latest = RegisterSnapshot(GetLatestSnapshot());
+	seek->latest->curcid = GetCurrentCommandId(false) + 1;
 	seek->scan->xs_snapshot = seek->latest;
 	index_rescan(seek->scan, seek->keys, seek->key_count, NULL, 0);
 	return true;

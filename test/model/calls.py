@@ -35,6 +35,18 @@ FUNCTIONS = {
     "get_order": ("bigint", "value", 2),
     "popular_products": ("integer integer", "rows", 0.2),
     "purge_idempotency_keys": ("interval", "value", 0.5),
+    "create_subscription": ("text text[] timestamptz", "row", 1.5),
+    "drop_subscription": ("text", "value", 0.8),
+    "pause_subscription": ("text timestamptz text", "row", 0.5),
+    "resume_subscription": ("text", "row", 0.5),
+    "claim_events": ("integer interval text", "rows", 6),
+    "ack_events": ("bigint[] integer[] text", "value", 5),
+    "fail_event": ("bigint integer text interval text", "row", 2),
+    "release_events": ("bigint[] integer[] interval text", "value", 1),
+    "retry_event": ("bigint text", "row", 1),
+    "retry_events": ("text", "value", 0.3),
+    "discard_event": ("bigint text", "row", 1),
+    "purge_events": ("interval", "value", 0.1),
 }
 ODD = {
     "text": ["", "x" * 256, "x" * 1001],
@@ -181,8 +193,13 @@ class Caller:
         return self.an(self.shop.policies), [self.an(self.shop.users) for _ in range(self.random.randrange(6))]
 
     def use_coupon(self):
-        user_id = self.an(self.shop.users)
-        return user_id, self.a_coupon(user_id) or 1, self.random.choice([1, 99, 5000]), self.key()
+        coupons = list(self.shop.coupons.values())[-40:]
+        if coupons and not self.one_in(4):
+            coupon = self.random.choice(coupons)
+            user_id, coupon_id = coupon["user_id"], coupon["coupon_id"]
+        else:
+            user_id, coupon_id = self.an(self.shop.users), 1
+        return user_id, coupon_id, self.random.choice([1, 99, 5000]), self.key()
 
     def revoke_coupon(self):
         return (self.an(self.shop.coupons),)
@@ -233,3 +250,70 @@ class Caller:
 
     def purge_idempotency_keys(self):
         return (timedelta(seconds=self.random.choice([0.1, 1, 10])),)
+
+    # ---- events ----
+
+    def a_subscription(self):
+        return self.an_other_name() if self.one_in(40) else self.random.choice(["default", self.an_other_name()])
+
+    def an_other_name(self):
+        return self.random.choice(["a", "b", "c"])
+
+    def a_lease(self):
+        return timedelta(seconds=self.random.choice([0.001, 3600]))
+
+    def claimed(self, name):
+        """Some events of it, each with an attempt: mostly claimed ones."""
+        rows = [row for row in self.shop.wanted_by(name)]
+        running = [row for row in rows if row["status"] == "running"]
+        rows = running if running and not self.one_in(8) else rows
+        rows = self.random.sample(rows, min(len(rows), self.random.choice([1, 3, 30])))
+        return [row["event_id"] for row in rows], [row["attempt"] - self.one_in(10) for row in rows]
+
+    def one_event(self, name):
+        event_ids, attempts = self.claimed(name)
+        return (event_ids[0], attempts[0]) if event_ids and not self.one_in(20) else (10**6, 1)
+
+    def create_subscription(self):
+        types = [["order.paid"], ["order.cancelled", "order.refunded"], [], ["order.sent"]]
+        return (
+            self.random.choice(["a", "b", "c", "c", "B", "default"]), self.some(self.random.choice(types)),
+            self.some(self.near(3) + timedelta(seconds=self.random.choice([-4, -4, 4]))))
+
+    def drop_subscription(self):
+        return (self.an_other_name(),)
+
+    def pause_subscription(self):
+        return self.a_subscription(), self.some(self.near(1) + timedelta(seconds=self.random.choice([-2, 2]))), self.some("away")
+
+    def resume_subscription(self):
+        return (self.a_subscription(),)
+
+    def claim_events(self):
+        return self.random.choice([1, 5, 100]), self.a_lease(), self.a_subscription()
+
+    def ack_events(self):
+        name = self.a_subscription()
+        return *self.claimed(name), name
+
+    def fail_event(self):
+        name = self.a_subscription()
+        return *self.one_event(name), "503", self.some(self.a_lease()), name
+
+    def release_events(self):
+        name = self.a_subscription()
+        return *self.claimed(name), self.some(self.a_lease()), name
+
+    def retry_event(self):
+        name = self.a_subscription()
+        return self.one_event(name)[0], name
+
+    def retry_events(self):
+        return (self.a_subscription(),)
+
+    def discard_event(self):
+        name = self.a_subscription()
+        return self.one_event(name)[0], name
+
+    def purge_events(self):
+        return (self.a_lease() - timedelta(seconds=0.001),)

@@ -5,11 +5,12 @@ time to time all tables. Prints the seed, which makes the same calls again:
 
 Ends with 1 at the first difference, after it has shown that and the calls before it.
 """
+import json
 import random
 import sys
 import time
 from collections import deque
-from datetime import datetime
+from datetime import datetime, timezone
 
 import psycopg
 from psycopg.rows import dict_row
@@ -17,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from calls import FUNCTIONS, Caller
 from model import Refused
-from model_orders import FullShop
+from model_events import WholeShop
 
 TABLES_EVERY = 1000
 
@@ -54,7 +55,6 @@ def call_database(connection, function, arguments):
         if error.sqlstate is None:
             raise
         detail = error.diag.message_detail
-        import json
         is_ours = error.sqlstate.startswith("SC")
         return now, None, Refused(error.sqlstate, **(json.loads(detail) if is_ours and detail else {}))
 
@@ -73,7 +73,25 @@ def same(expected, actual):
     return expected == actual and isinstance(expected, bool) == isinstance(actual, bool)
 
 
+def learn_events(connection, shop):
+    """The ids of events that were written since, and a moment when no lease is about to end."""
+    known = max((event.get("event_id", 0) for event in shop.events), default=0)
+    rows = connection.execute(
+        "SELECT event_id FROM commerce.events WHERE event_id > %s ORDER BY event_id", [known]).fetchall()
+    shop.learn([row["event_id"] for row in rows])
+    time.sleep(shop.until(datetime.now(timezone.utc)).total_seconds())
+
+
+def compare_rows(asked, expected, actual):
+    for number in range(max(len(expected), len(actual))):
+        pair = [rows[number] if number < len(rows) else None for rows in (expected, actual)]
+        if not same(*pair):
+            raise Differs(f"{asked}: row {number + 1}: model {pair[0]}, database {pair[1]}")
+
+
 def compare_call(connection, shop, function, arguments):
+    if function.endswith(("_event", "_events", "_subscription")):
+        learn_events(connection, shop)
     now, rows, refused = call_database(connection, function, arguments)
     kind = FUNCTIONS[function][1]
     answer = None
@@ -88,13 +106,17 @@ def compare_call(connection, shop, function, arguments):
         return wanted.sqlstate
     except AssertionError as error:
         raise Differs(f"{error}, database: {refused.args if refused else answer}") from error
-    if refused is not None or not same(expected, answer):
+    if kind == "rows" and refused is None:
+        compare_rows(function, expected, answer)
+    elif refused is not None or not same(expected, answer):
         raise Differs(f"model answers {expected}, database: {refused.args if refused else answer}")
     return "00000"
 
 
 def tables(shop, now):
     """What the database must answer, in its order."""
+    yield "SELECT * FROM commerce.subscriptions ORDER BY subscription", [
+        shop.shown_subscription(row) for row in by_key(shop.subscriptions)]
     yield "SELECT * FROM commerce.users ORDER BY user_id", by_key(shop.users)
     yield "SELECT * FROM commerce.balances ORDER BY user_id", by_key(shop.balances)
     yield ("SELECT * FROM commerce.balance_history ORDER BY user_id, entry_no",
@@ -111,6 +133,8 @@ def tables(shop, now):
     yield ("SELECT * FROM commerce.order_items ORDER BY order_id, line_no",
            [dict(line, order_id=order_id) for order_id in sorted(shop.items) for line in shop.items[order_id]])
     yield "SELECT * FROM commerce.events ORDER BY event_id", shop.events
+    yield ("SELECT * FROM commerce.deliveries ORDER BY subscription, event_id",
+           [shop.shown(row) for row in by_key(shop.deliveries)])
     yield "SELECT * FROM commerce.coupon_quota ORDER BY policy_id", [
         dict(policy_id=policy_id, quantity=policy["quantity"], issued=shop.issued(policy_id),
              remaining=policy["quantity"] - shop.issued(policy_id))
@@ -133,14 +157,12 @@ def state_of(coupon, now):
 
 
 def compare_tables(connection, shop):
+    learn_events(connection, shop)
     with connection.transaction():
         now = connection.execute("SELECT now()").fetchone()["now"]
+        shop.now = now
         for query, expected in tables(shop, now):
-            actual = connection.execute(query).fetchall()
-            for number in range(max(len(expected), len(actual))):
-                pair = [rows[number] if number < len(rows) else None for rows in (expected, actual)]
-                if not same(*pair):
-                    raise Differs(f"{query}: row {number + 1}: model {pair[0]}, database {pair[1]}")
+            compare_rows(query, expected, connection.execute(query).fetchall())
 
 
 # ---- the run ----
@@ -150,9 +172,11 @@ def main():
     conninfo, count = sys.argv[1], int(sys.argv[2])
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else time.time_ns() % 10**9
     print(f"seed {seed}", flush=True)
-    shop, last, outcomes = FullShop(), deque(maxlen=20), {}
-    caller = Caller(random.Random(seed), shop)
+    last, outcomes = deque(maxlen=20), {}
     with psycopg.connect(conninfo, row_factory=dict_row, autocommit=True) as connection:
+        shop = WholeShop(lambda *key: connection.execute(
+            "SELECT * FROM commerce.deliveries WHERE subscription = %s AND event_id = %s", key).fetchone())
+        caller = Caller(random.Random(seed), shop)
         connection.execute("SET timezone = 'UTC'")
         try:
             for number in range(1, count + 1):
@@ -165,7 +189,11 @@ def main():
         except Differs as difference:
             for call in last:
                 print(*call)
-            print(f"call {number} differs: {difference}")
+            print(f"call {number}, at {shop.now}, differs: {difference}")
+            try:
+                compare_tables(connection, shop)
+            except Differs as difference:
+                print(f"tables differ: {difference}")
             return 1
     for function, sqlstate in sorted(outcomes):
         print(f"{outcomes[function, sqlstate]:8} {function} {sqlstate}")

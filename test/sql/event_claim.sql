@@ -98,4 +98,14 @@ SELECT event_id, attempt FROM commerce.claim_events();
 SELECT commerce.ack_events(array_agg(event_id), array_agg(attempt))
 FROM commerce.deliveries WHERE status = 'running';
 SELECT status, count(*) FROM commerce.deliveries GROUP BY status;
+
+-- A lease that lapses and is not handed out again takes no place in the batch: that of a later event of an order, the tenth.
+SELECT status FROM commerce.cancel_order(1);
+SELECT status FROM commerce.cancel_order(2);
+SELECT event_id FROM commerce.claim_events(2);
+SELECT status FROM commerce.retry_event(1);
+UPDATE commerce.stored_deliveries SET due_at = clock_timestamp() - interval '1 second',
+	failures = CASE event_id WHEN 9 THEN 9 ELSE 0 END WHERE status = 'running';
+SELECT event_id, attempt FROM commerce.claim_events(1);
+SELECT event_id, status, failures FROM commerce.deliveries WHERE event_id > 7 ORDER BY event_id;
 SELECT * FROM commerce.verify();
