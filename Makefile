@@ -172,6 +172,10 @@ coverage: ## run tests, all or T="NAME KIND", and show which lines of C they rea
 report: ## write a page about the shop in PGDATABASE for its owner: commerce-report.html
 	@report/report.sh
 
+fuzz: ## give parsers made-up input for FUZZ_SECONDS (60) each: all, or T="NAME"
+	@test/packages.sh fuzz
+	@test/fuzz.sh $(T)
+
 soak: ## run tests for MINUTES (10) each that "make test" runs for seconds: all, or T="NAME"
 	@test/packages.sh test
 	@test/soak.sh $(T)
@@ -183,4 +187,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage soak report bench checkver
+	test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver

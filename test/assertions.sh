@@ -5,89 +5,21 @@
 #   assertions.sh [NAME | KIND]...
 #
 # Names and kinds are those of test/run.sh; by default they are the regression and
-# the isolation tests, and the one that stops calls. The server is PostgreSQL of the
-# major version that we build for, made from Debian's source package by the first
-# run, which takes some minutes. It stays in COMMERCE_CACHE (~/.cache/commerce).
-# Where apt cannot give the source, the usual server runs, and our assertions alone
-# are compiled in.
+# the isolation tests, the one that stops calls, and the one that fuzzes a little.
+# Where apt cannot give PostgreSQL's source (source_server.sh), the usual server runs,
+# and our assertions alone are compiled in.
 set -eu
 export STOPS=1
 
-kinds=${*:-regression isolation 071_interleave}
+kinds=${*:-regression isolation 071_interleave 077_fuzz_corpus}
 top=$(cd "$(dirname "$0")/.." && pwd)
-cache=${COMMERCE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/commerce}/assertions
-pg_config=${PG_CONFIG:-pg_config}
-major=$("$pg_config" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
-server=$cache/server-$major
-
-work=
-clean_up() { [ -z "$work" ] || rm -rf "$work"; }
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-# Apt with a configuration of its own: the sources of what this machine installs
-# from, and nothing written outside of the folder. Versions come newest first;
-# a mirror may lack one that it lists.
-get_source()
-{
-	mkdir -p parts lists/partial cache/archives/partial
-	sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >sources.list 2>/dev/null || :
-	for file in /etc/apt/sources.list.d/*; do
-		case $file in
-			*.list) sed -n 's/^deb /deb-src /p' "$file" >"parts/${file##*/}" ;;
-			*.sources) sed 's/^Types:.*/Types: deb-src/' "$file" >"parts/${file##*/}" ;;
-		esac
-	done
-	cat >apt.conf <<-CONF
-		Dir::Etc::sourcelist "$PWD/sources.list";
-		Dir::Etc::sourceparts "$PWD/parts";
-		Dir::State::lists "$PWD/lists";
-		Dir::Cache "$PWD/cache";
-		APT::Sandbox::User "root";
-	CONF
-	export APT_CONFIG="$PWD/apt.conf"
-	apt-get update -q || :
-	for version in $(apt-cache showsrc --only-source "postgresql-$major" |
-		sed -n 's/^Version: //p' | sort -Vru); do
-		! apt-get source -q --download-only "postgresql-$major=$version" || return 0
-	done
-	return 1
-}
-
-build()
-{
-	mkdir source
-	tar -xf postgresql-*.orig.tar.* -C source --strip-components=1
-	cd source
-	unset MAKEFLAGS MFLAGS MAKELEVEL # PostgreSQL asks whether it is the first make
-	./configure --prefix="$work/server" --enable-cassert --enable-tap-tests \
-		--disable-rpath --without-icu --without-readline --without-zlib CFLAGS=-O1
-	make -s -j"$(nproc)" install
-}
 
 "$top/test/packages.sh" assertions
-mkdir -p "$cache"
-if [ ! -d "$server/lib/postgresql/pgxs/src/test/perl" ]; then
-	rm -rf "$server"
-	work=$(mktemp -d "$cache/build.XXXXXX")
-	echo "Building PostgreSQL $major with assertions; this may take some minutes"
-	if ! (cd "$work" && get_source) >"$work/log" 2>&1; then
-		tail -n 5 "$work/log"
-		echo "The source of PostgreSQL $major cannot be had; only our own assertions are checked"
-		COPT="-Werror -DUSE_ASSERT_CHECKING" "$top/test/server.sh" -c fsync=off test/run.sh $kinds
-		exit
-	fi
-	(cd "$work" && build) >"$work/log" 2>&1 || { tail -n 50 "$work/log"; exit 1; }
-	mv "$work/server" "$server"
-	rm -rf "$work"
+status=0
+"$top/test/source_server.sh" assertions -c fsync=off test/run.sh $kinds || status=$?
+if [ $status = 69 ]; then
+	echo "Only our own assertions are checked"
+	COPT="-Werror -DUSE_ASSERT_CHECKING" "$top/test/server.sh" -c fsync=off test/run.sh $kinds
+	exit
 fi
-
-# Its programs find the rest of it wherever it is. The cache may be closed to
-# the server's user.
-work=$(mktemp -d "${TMPDIR:-/tmp}/commerce.XXXXXX")
-chmod 755 "$work"
-cp -a "$server" "$work/server"
-"$work/server/bin/postgres" --version
-LD_LIBRARY_PATH=$work/server/lib PG_CONFIG=$work/server/bin/pg_config COPT=-Werror \
-	"$top/test/server.sh" -c fsync=off test/run.sh $kinds
+exit $status

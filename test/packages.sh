@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the Debian packages that are missing:
 #
-#   packages.sh [test | release | bench | assertions | roots | indent | lint | coverage]
+#   packages.sh [test | release | bench | assertions | roots | indent | lint | coverage |
+#               fuzz]
 #
 # "release" is what the tests that matrix.sh runs on a release need, all but the
 # peers of the relay. "test" takes the clients' drivers too with TEST_CLIENTS=yes.
@@ -173,6 +174,19 @@ need_clients()
 		$as_root apt-get update -q >/dev/null 2>&1 || :
 }
 
+need_to_build_server()
+{
+	need bzip2 command -v bzip2
+	need bison command -v bison
+	need flex command -v flex
+}
+
+need_to_fuzz()
+{
+	need clang command -v clang
+	need libclang-rt-dev sh -c 'test -f "$(clang -print-file-name=libclang_rt.fuzzer-x86_64.a)"'
+}
+
 # Debian 12 has it, 13 has not.
 need_to_indent() { need pg-bsd-indent command -v pg_bsd_indent; }
 
@@ -204,11 +218,9 @@ case $kind in
 		need gnuplot-nox command -v gnuplot
 		need valgrind command -v valgrind
 		;;
-	assertions)
-		need_to_test
-		need bzip2 command -v bzip2
-		need bison command -v bison
-		need flex command -v flex
+	assertions | fuzz)
+		need_to_build_server
+		need_to_fuzz
 		;;
 esac
 [ -n "$missing" ] || exit 0
