@@ -137,6 +137,10 @@ accept: ## take what a regression or isolation test prints as expected: T=NAME
 test-assertions: ## run the regression tests on a server that checks its assertions
 	@test/assertions.sh
 
+test-sanitize: ## run tests, those of the relay too, on code with sanitizers: all, or T="NAME KIND"
+	@test/packages.sh sanitize
+	@test/sanitize.sh $(T)
+
 test-stops: ## walk pairs of calls through their interleavings, with stop points built in
 	@test/packages.sh release
 	@STOPS=1 RELAY=no COPT=-Werror test/server.sh -c fsync=off test/run.sh 071_interleave
@@ -187,4 +191,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver
+	test-sanitize test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver

@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing:
 #
 #   packages.sh [test | release | bench | assertions | roots | indent | lint | coverage |
-#               fuzz]
+#               sanitize | fuzz]
 #
 # "release" is what the tests that matrix.sh runs on a release need, all but the
 # peers of the relay. "test" takes the clients' drivers too with TEST_CLIENTS=yes.
@@ -221,6 +221,10 @@ case $kind in
 	assertions | fuzz)
 		need_to_build_server
 		need_to_fuzz
+		;;
+	sanitize)
+		need_to_test
+		need_to_build_server
 		;;
 esac
 [ -n "$missing" ] || exit 0

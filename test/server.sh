@@ -12,7 +12,8 @@
 # The command runs in the copy of the sources, as the server's user: an
 # unprivileged one if we are root, as PostgreSQL demands. It finds the server
 # through PGHOST, PGPORT, PGUSER and PGDATABASE, its programs through PATH and
-# PG_CONFIG, and may write to SCRATCH. With KEEP=1 the server stays.
+# PG_CONFIG, and may write to SCRATCH. With KEEP=1 the server stays. POSTGRES_UNDER is
+# a command that runs postgres, all servers but those that initdb needs: valgrind, say.
 set -eu
 
 settings=
@@ -96,6 +97,18 @@ ln -s "$includedir" "$root$includedir"
 # Not the system's commerce, nor any bitcode of it.
 rm -f "$root$pkglibdir/bitcode" "$root$pkglibdir"/commerce* \
 	"$root$sharedir"/extension/commerce*
+
+if [ -n "${POSTGRES_UNDER:-}" ]; then
+	mv "$root$bindir/postgres" "$root$bindir/postgres.program"
+	cat >"$root$bindir/postgres" <<-POSTGRES
+		#!/bin/sh
+		case \${1:-} in
+			--boot | --single | -V) exec "$root$bindir/postgres.program" "\$@" ;;
+			*) exec $POSTGRES_UNDER "$root$bindir/postgres.program" "\$@" ;;
+		esac
+	POSTGRES
+	chmod 755 "$root$bindir/postgres"
+fi
 
 # The sources, without what was built from them.
 mkdir "$top/commerce"
