@@ -141,6 +141,10 @@ test-sanitize: ## run tests, those of the relay too, on code with sanitizers: al
 	@test/packages.sh sanitize
 	@test/sanitize.sh $(T)
 
+test-valgrind: ## run the regression tests, or T="NAME KIND", with the server under valgrind
+	@test/packages.sh valgrind
+	@test/valgrind.sh $(T)
+
 test-stops: ## walk pairs of calls through their interleavings, with stop points built in
 	@test/packages.sh release
 	@STOPS=1 RELAY=no COPT=-Werror test/server.sh -c fsync=off test/run.sh 071_interleave
@@ -191,4 +195,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-sanitize test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver
+	test-sanitize test-valgrind test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver

@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing:
 #
 #   packages.sh [test | release | bench | assertions | roots | indent | lint | coverage |
-#               sanitize | fuzz]
+#               sanitize | valgrind | fuzz]
 #
 # "release" is what the tests that matrix.sh runs on a release need, all but the
 # peers of the relay. "test" takes the clients' drivers too with TEST_CLIENTS=yes.
@@ -222,9 +222,10 @@ case $kind in
 		need_to_build_server
 		need_to_fuzz
 		;;
-	sanitize)
+	sanitize | valgrind)
 		need_to_test
 		need_to_build_server
+		need valgrind command -v valgrind
 		;;
 esac
 [ -n "$missing" ] || exit 0

@@ -9,7 +9,8 @@
 #
 # It is of the major version that we build for, made from Debian's source package by
 # the first run, which takes some minutes, and stays in COMMERCE_CACHE
-# (~/.cache/commerce). Exits with 69 where apt cannot give the source.
+# (~/.cache/commerce). Exits with 69 where apt cannot give the source. The command finds
+# it in SERVER_FOLDER, with valgrind.supp, what valgrind is not to say of it.
 set -eu
 
 kind=$1
@@ -92,5 +93,6 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/commerce.XXXXXX")
 chmod 755 "$work"
 cp -a "$server" "$work/server"
 "$work/server/bin/postgres" --version >&2
+export SERVER_FOLDER="$work/server"
 LD_LIBRARY_PATH=$work/server/lib PG_CONFIG=$work/server/bin/pg_config COPT="${COPT:--Werror}" \
 	"$top/test/server.sh" "$@"
