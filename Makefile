@@ -134,8 +134,8 @@ test: ## run all tests on a server of their own
 accept: ## take what a regression or isolation test prints as expected: T=NAME
 	@test/check.sh --accept $(T)
 
-test-assertions: ## run the regression tests on a server that checks its assertions
-	@test/assertions.sh
+test-assertions: ## run tests, or T="NAME KIND", on a server that checks its assertions; DISCARD=1: and caches nothing
+	@test/assertions.sh $(T)
 
 test-sanitize: ## run tests, those of the relay too, on code with sanitizers: all, or T="NAME KIND"
 	@test/packages.sh sanitize
@@ -144,6 +144,10 @@ test-sanitize: ## run tests, those of the relay too, on code with sanitizers: al
 test-valgrind: ## run the regression tests, or T="NAME KIND", with the server under valgrind
 	@test/packages.sh valgrind
 	@test/valgrind.sh $(T)
+
+test-sqlsmith: ## send made-up queries as each level of access, SQLSMITH_SECONDS (600) each, or T="LEVEL"
+	@test/packages.sh sqlsmith
+	@test/sqlsmith.sh $(T)
 
 test-stops: ## walk pairs of calls through their interleavings, with stop points built in
 	@test/packages.sh release
@@ -195,4 +199,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-sanitize test-valgrind test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver
+	test-sanitize test-valgrind test-sqlsmith test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver

@@ -6,17 +6,25 @@
 #
 # Names and kinds are those of test/run.sh; by default they are the regression and
 # the isolation tests, the one that stops calls, and the one that fuzzes a little.
+# DISCARD=1 has the server forget what it caches whenever it may, so that what was kept
+# for too long shows; the regression tests alone then run, for hours (T="NAME").
 # Where apt cannot give PostgreSQL's source (source_server.sh), the usual server runs,
 # and our assertions alone are compiled in.
 set -eu
 export STOPS=1
 
-kinds=${*:-regression isolation 071_interleave 077_fuzz_corpus}
+discard=${DISCARD:-0}
+if [ "$discard" = 0 ]; then
+	kinds=${*:-regression isolation 071_interleave 077_fuzz_corpus}
+else
+	kinds=${*:-regression}
+fi
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 "$top/test/packages.sh" assertions
 status=0
-"$top/test/source_server.sh" assertions -c fsync=off test/run.sh $kinds || status=$?
+"$top/test/source_server.sh" assertions -c fsync=off -c debug_discard_caches="$discard" \
+	test/run.sh $kinds || status=$?
 if [ $status = 69 ]; then
 	echo "Only our own assertions are checked"
 	COPT="-Werror -DUSE_ASSERT_CHECKING" "$top/test/server.sh" -c fsync=off test/run.sh $kinds

@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing:
 #
 #   packages.sh [test | release | bench | assertions | roots | indent | lint | coverage |
-#               sanitize | valgrind | fuzz]
+#               sanitize | valgrind | sqlsmith | fuzz]
 #
 # "release" is what the tests that matrix.sh runs on a release need, all but the
 # peers of the relay. "test" takes the clients' drivers too with TEST_CLIENTS=yes.
@@ -221,6 +221,10 @@ case $kind in
 	assertions | fuzz)
 		need_to_build_server
 		need_to_fuzz
+		;;
+	sqlsmith)
+		need_to_build_server
+		need sqlsmith command -v sqlsmith
 		;;
 	sanitize | valgrind)
 		need_to_test
