@@ -130,10 +130,9 @@ claim_in_turn(Claim *claim)
 static Refusal *
 claim(Claim *claim, const char *name)
 {
-	Refusal    *refusal;
+	Refusal    *refusal =
+		subscription_find(claim->work, name, claim->subscription);
 
-	claim->subscription = palloc(sizeof(Subscription));
-	refusal = subscription_find(claim->work, name, claim->subscription);
 	if (refusal || subscription_is_paused(claim->subscription))
 		return refusal;
 	claim_in_turn(claim);
@@ -163,6 +162,7 @@ ENTRY_POINT(claim_events)
 	lease = args_interval_max(fcinfo, 1, "lease", MAX_LEASE_S, "1 day");
 	name = subscription_argument(fcinfo, 2);
 	call.lease_end = args_add_interval(call.now, lease);
+	call.subscription = palloc(sizeof(Subscription));
 	call.claimed = palloc(call.room * sizeof(Claimed));
 	InitMaterializedSRF(fcinfo, 0);
 
@@ -170,6 +170,8 @@ ENTRY_POINT(claim_events)
 	call.work = &work;
 	refusal_check(claim(&call, name));
 	row_end(&work);
+
+	/* The work's memory is gone, and with it what the subscription points to. */
 	if (call.count > 0)
 	{
 		XLogFlush(XactLastRecEnd);
