@@ -219,10 +219,12 @@ case $kind in
 		need valgrind command -v valgrind
 		;;
 	assertions | fuzz)
+		need_to_test
 		need_to_build_server
 		need_to_fuzz
 		;;
 	sqlsmith)
+		need_to_test
 		need_to_build_server
 		need sqlsmith command -v sqlsmith
 		;;

@@ -67,14 +67,15 @@ build()
 	tar -xf postgresql-*.orig.tar.* -C source --strip-components=1
 	cd source
 	unset MAKEFLAGS MFLAGS MAKELEVEL # PostgreSQL asks whether it is the first make
-	./configure --prefix="$work/server" --enable-cassert --disable-rpath \
-		--without-icu --without-readline --without-zlib CFLAGS="$flags"
+	./configure --prefix="$work/server" --enable-cassert --enable-tap-tests \
+		--disable-rpath --without-icu --without-readline --without-zlib CFLAGS="$flags"
 	make -s -j"$(nproc)" install
 	cp src/tools/valgrind.supp "$work/server"
 }
 
 mkdir -p "$cache"
-if [ ! -d "$server" ]; then
+if [ ! -d "$server/lib/postgresql/pgxs/src/test/perl" ]; then
+	rm -rf "$server"
 	work=$(mktemp -d "$cache/build.XXXXXX")
 	echo "Building PostgreSQL $major for $kind; this may take some minutes" >&2
 	if ! (cd "$work" && get_source) >"$work/log" 2>&1; then

@@ -171,7 +171,7 @@ ENTRY_POINT(claim_events)
 	refusal_check(claim(&call, name));
 	row_end(&work);
 
-	/* The work's memory is gone, and with it what the subscription points to. */
+	/* The work is gone, and with it what the subscription points to. */
 	if (call.count > 0)
 	{
 		XLogFlush(XactLastRecEnd);
