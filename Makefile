@@ -149,9 +149,14 @@ test-sqlsmith: ## send made-up queries as each level of access, SQLSMITH_SECONDS
 	@test/packages.sh sqlsmith
 	@test/sqlsmith.sh $(T)
 
-test-stops: ## walk pairs of calls through their interleavings, with stop points built in
+test-stops: ## walk calls through their interleavings and failures, with stop points built in
 	@test/packages.sh release
-	@STOPS=1 RELAY=no COPT=-Werror test/server.sh -c fsync=off test/run.sh 071_interleave
+	@STOPS=1 RELAY=no COPT=-Werror test/server.sh -c fsync=off test/run.sh 071_interleave 079_failures
+
+test-mutants: ## break the engine in known ways, one at a time: the model must see each
+	@test/packages.sh release
+	@RELAY=no test/server.sh -c fsync=off -c autovacuum=off -c max_prepared_transactions=50 -c commerce.notify=off \
+		-c commerce.max_charge_amount=4611686018427387904 /usr/bin/python3 test/model/mutants.py
 
 test-matrix: ## run tests on other Debian releases, with their PostgreSQL
 	@test/matrix.sh
@@ -199,4 +204,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-sanitize test-valgrind test-sqlsmith test-stops test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver
+	test-sanitize test-valgrind test-sqlsmith test-stops test-mutants test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver

@@ -5,8 +5,8 @@
 #   assertions.sh [NAME | KIND]...
 #
 # Names and kinds are those of test/run.sh; by default they are the regression and
-# the isolation tests, the one that stops calls, the one that fuzzes a little, and that
-# of the metrics, where memory that is gone would be counted.
+# the isolation tests, those that stop calls and let them fail, the one that fuzzes a
+# little, and that of the metrics, where memory that is gone would be counted.
 # DISCARD=1 has the server forget what it caches whenever it may, so that what was kept
 # for too long shows; the regression tests alone then run, for hours (T="NAME").
 # Where apt cannot give PostgreSQL's source (source_server.sh), the usual server runs,
@@ -16,7 +16,7 @@ export STOPS=1
 
 discard=${DISCARD:-0}
 if [ "$discard" = 0 ]; then
-	kinds=${*:-regression isolation 049_metrics 071_interleave 077_fuzz_corpus}
+	kinds=${*:-regression isolation 049_metrics 071_interleave 077_fuzz_corpus 079_failures}
 else
 	kinds=${*:-regression}
 fi

@@ -229,4 +229,12 @@ compat_set_changed_columns(EState *estate, ResultRelInfo *relinfo,
 #endif
 }
 
+/*
+ * Stop points: until PostgreSQL 16 the methods of a memory context are found
+ * by it, and can be replaced.
+ */
+#if PG_VERSION_NUM < 160000
+#define COMPAT_MEMORY_METHODS	1
+#endif
+
 #endif							/* COMMERCE_COMPAT_H */

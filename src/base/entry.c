@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "base/entry.h"
+#include "base/stop.h"
 #include "base/tables.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -192,13 +193,21 @@ Datum
 entry_run(FunctionCallInfo fcinfo, Entry *entry, Metric metric,
 		  Datum (*call) (FunctionCallInfo))
 {
+	Datum		result;
+
 	if (unlikely(fcinfo->flinfo->fn_oid != entry->proved ||
 				 entry->generation != generation_now))
 		prove(fcinfo, entry);
+	stop_call_begin();
 	if (metrics_are_kept())
-		return run_counted(fcinfo, entry, metric, call);
-	check_nulls(fcinfo, entry);
-	return call(fcinfo);
+		result = run_counted(fcinfo, entry, metric, call);
+	else
+	{
+		check_nulls(fcinfo, entry);
+		result = call(fcinfo);
+	}
+	stop_call_end();
+	return result;
 }
 
 void

@@ -7,15 +7,21 @@
  * advisory lock STOP_LOCK is free, which the test holds; end with an "error" of
  * memory; be cancelled ("cancel") or terminated ("terminate"); or "crash".
  * commerce.stop_trace names each as a NOTICE.
+ *
+ * The memory that a call allocates is counted too, PostgreSQL's own for it with
+ * ours, up to PostgreSQL 15, where that can be hooked: the allocation that
+ * commerce.stop_allocation says fails.
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "base/stop.h"
 
 #ifdef COMMERCE_STOPS
 
 #include <limits.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "access/xact.h"
@@ -23,6 +29,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #define STOP_LOCK	INT64CONST(7777)
 
@@ -104,9 +111,103 @@ stop_point(const char *name)
 		act_on_stop(name);
 }
 
+/* ---- allocations ---- */
+
+#ifdef COMPAT_MEMORY_METHODS
+
+static int	stop_allocation;
+static int	allocated;			/* by this call; -1: none is under way */
+static MemoryContextMethods plain;
+
+static void
+count_allocation(Size size)
+{
+	if (allocated < 0 || ++allocated != stop_allocation)
+		return;
+	allocated = -1;
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("out of memory at allocation %d of a call",
+					stop_allocation)));
+}
+
+static void *
+allocate(MemoryContext context, Size size)
+{
+	count_allocation(size);
+	return plain.alloc(context, size);
+}
+
+static void *
+reallocate(MemoryContext context, void *pointer, Size size)
+{
+	count_allocation(size);
+	return plain.realloc(context, pointer, size);
+}
+
+/* The methods that all contexts share are constant. */
+static void
+hook_allocations(void)
+{
+	MemoryContextMethods *methods =
+		unconstify(MemoryContextMethods *, TopMemoryContext->methods);
+	long		page_size = sysconf(_SC_PAGESIZE);
+	char	   *page = (char *) TYPEALIGN_DOWN(page_size, methods);
+
+	plain = *methods;
+	if (mprotect(page, (char *) (methods + 1) - page,
+				 PROT_READ | PROT_WRITE) != 0)
+		elog(ERROR, "could not hook allocations: %m");
+	methods->alloc = allocate;
+	methods->realloc = reallocate;
+}
+
+void
+stop_call_begin(void)
+{
+	if (stop_allocation > 0 && plain.alloc == NULL)
+		hook_allocations();
+	allocated = stop_allocation > 0 ? 0 : -1;
+}
+
+void
+stop_call_end(void)
+{
+	allocated = -1;
+}
+
+static void
+define_allocation(void)
+{
+	DefineCustomIntVariable("commerce.stop_allocation",
+							"Which allocation of each call fails.",
+							"0: none.", &stop_allocation, 0, 0, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+#else
+
+void
+stop_call_begin(void)
+{
+}
+
+void
+stop_call_end(void)
+{
+}
+
+static void
+define_allocation(void)
+{
+}
+
+#endif
+
 void
 stop_define_settings(void)
 {
+	define_allocation();
 	DefineCustomIntVariable("commerce.stop_at",
 							"Which stop point of each statement is a stop.",
 							"0: none.", &stop_at, 0, 0, INT_MAX,

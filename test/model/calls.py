@@ -160,7 +160,7 @@ class Caller:
         return self.an(self.shop.options), quantity, "count", self.key()
 
     def charge_balance(self):
-        return self.an(self.shop.users), self.random.choice([1, 500, 10**4, 10**6, 10**12]), self.key()
+        return self.an(self.shop.users), self.random.choice([1, 500, 10**4, 10**6, 10**12, 2**62]), self.key()
 
     def use_balance(self):
         return self.an(self.shop.users), self.random.choice([1, 50, 10**4, 10**13]), self.key()

@@ -176,6 +176,9 @@ def main():
     with psycopg.connect(conninfo, row_factory=dict_row, autocommit=True) as connection:
         shop = WholeShop(lambda *key: connection.execute(
             "SELECT * FROM commerce.deliveries WHERE subscription = %s AND event_id = %s", key).fetchone())
+        connection.execute("LOAD 'commerce'")
+        shop.max_charge = int(connection.execute(
+            "SELECT current_setting('commerce.max_charge_amount') AS most").fetchone()["most"])
         caller = Caller(random.Random(seed), shop)
         connection.execute("SET timezone = 'UTC'")
         try:

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 MAX_ID = 2**53 - 1
 MAX = 2**63 - 1
-MAX_CHARGE = 10**12
 MAX_QUANTITY = 10**9
 
 
@@ -71,6 +70,7 @@ class Shop:
     """Tables as {key: row}, but for what only grows, which is a list."""
 
     def __init__(self):
+        self.max_charge = 10**12
         self.users, self.balances, self.history = {}, {}, []
         self.policies, self.coupons = {}, {}
         self.products, self.options, self.stocks, self.adjustments = {}, {}, {}, []
@@ -265,9 +265,9 @@ class Shop:
 
     def charge_balance(self, user_id, amount, key):
         no_null(user_id, amount)
+        if not 1 <= amount <= self.max_charge:
+            raise Refused("SC101", amount=amount, min=1, max=self.max_charge)
         text(key, 255)
-        if not 1 <= amount <= MAX_CHARGE:
-            raise Refused("SC101", amount=amount, min=1, max=MAX_CHARGE)
         found = self.replayed("charge_balance", user_id, key, (amount,))
         if found is not None:
             return found
@@ -279,9 +279,9 @@ class Shop:
 
     def use_balance(self, user_id, amount, key):
         no_null(user_id, amount)
-        text(key, 255)
         if amount < 1:
             raise Refused("SC101", amount=amount, min=1)
+        text(key, 255)
         found = self.replayed("use_balance", user_id, key, (amount,))
         if found is not None:
             return found

@@ -165,9 +165,9 @@ class FullShop(Shop):
 
     def use_coupon(self, user_id, coupon_id, amount, key):
         no_null(user_id, coupon_id, amount)
-        text(key, 255)
         if amount < 1:
             raise Refused("SC101", amount=amount, min=1)
+        text(key, 255)
         found = self.replayed("use_coupon", user_id, key, (coupon_id, amount))
         if found is not None:
             return found

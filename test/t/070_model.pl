@@ -10,7 +10,7 @@ use Test::More;
 use PostgreSQL::Test::Utils;
 use CommerceTest;
 
-my $node = new_server('model', empty => 1, conf => [ 'fsync = off', 'autovacuum = off' ]);
+my $node = new_server('model', empty => 1, conf => [ 'fsync = off', 'autovacuum = off', 'commerce.max_charge_amount = 4611686018427387904' ]);
 my %outcomes;
 foreach my $round (1 .. $ENV{MODEL_ROUNDS} // 1)
 {
