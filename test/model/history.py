@@ -9,7 +9,7 @@ objects" (1993).
 from math import inf
 
 IMPOSSIBLE = object()
-MOST_STATES = 200000
+STATES = 100  # that are tried, for each act at most
 
 
 # ---- what is done to a thing, and seen of it: the state after it, or IMPOSSIBLE ----
@@ -98,7 +98,7 @@ def explain(state, acts):
         if (first, done, state) in seen:
             continue
         seen.add((first, done, state))
-        if len(seen) > MOST_STATES:
+        if len(seen) > STATES * (len(acts) + 1000):
             return "there are too many orders to try"
         after = [(number, acts[number][2](state, *acts[number][3])) for number in candidates(acts, first, done)]
         furthest = max(furthest, (first + len(done), f"{state}, and then none of " + ", ".join(

@@ -49,20 +49,23 @@ class Session(threading.Thread):
 
     def run(self):
         try:
-            for unit in range(UNITS):
-                try:
-                    if self.connection.closed:
-                        self.connect()
-                    self.set_up()
-                    if self.chance.random() < 0.6:
-                        self.call_alone()
-                    else:
-                        self.call_together(f"{self.shop.name} {self.number} {unit}")
-                except NoAnswer:
-                    pass
+            self.work()
         except BaseException as error:
             self.shop.failures.append(f"{type(error).__name__}: {error}")
             raise
+
+    def work(self):
+        for unit in range(UNITS):
+            try:
+                if self.connection.closed:
+                    self.connect()
+                self.set_up()
+                if self.chance.random() < 0.6:
+                    self.call_alone()
+                else:
+                    self.call_together(f"{self.shop.name} {self.number} {unit}")
+            except NoAnswer:
+                pass
 
     def execute(self, query, arguments=()):
         try:
@@ -247,4 +250,5 @@ def main():
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

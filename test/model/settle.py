@@ -120,7 +120,7 @@ def record_end(shop, orders, events, rows):
 def record_deliveries(shop, rows):
     for row in rows("SELECT d.* FROM commerce.deliveries d JOIN commerce.orders USING (order_id)"
                     " WHERE user_id = ANY (%s) AND attempt > 0"):
-        if row["subscription"] == shop.name:
+        if row["subscription"] == shop.name and ("event", row["event_id"]) in shop.history.things:
             is_done = row["status"] == "delivered"
             shop.history.begin(("event", row["event_id"]), "available 0")
             shop.history.record(("event", row["event_id"]), inf, inf, equals,

@@ -52,11 +52,14 @@ class Caller:
         self.shop, self.chance = shop, chance
 
     def draw(self):
-        names = {
+        names = self.names()
+        return self.chance.choices(list(names), names.values())[0]()
+
+    def names(self):
+        return {
             self.place: 20, self.hold: 8, self.pay: 8, self.cancel: 8, self.refund: 8, self.charge: 8, self.use: 5,
             self.issue: 8, self.issue_many: 2, self.use_coupon: 4, self.revoke: 2, self.adjust: 5, self.spread: 1,
             self.quote: 4, self.batch: 3, self.expire: 2, self.claim: 6, self.ack: 6, self.release: 1, self.balance: 3}
-        return self.chance.choices(list(names), names.values())[0]()
 
     def user(self):
         return self.chance.choice(self.shop.users)
@@ -104,7 +107,7 @@ class Caller:
                 yield ("key", name, user, key), stands_for, arguments, rows[0]["order_id"]
         if not error:
             order, total = rows[0]["order_id"], rows[0]["total"]
-            self.shop.orders[order] = dict(user=user, items=items, coupon=coupon, total=total)
+            self.shop.orders[order] = dict(user=user, items=items, coupon=coupon, total=total, by=self)
             yield ("once", order), ("made", user, items, coupon, total, is_paid)
             return
         yield from self.told_of_refusal(user, items, coupon, error)
@@ -133,8 +136,17 @@ class Caller:
         elif sqlstate == "SC103":
             yield ("balance", user), is_short, detail["requested"], detail["available"]
 
+    def orders(self):
+        """What this caller may pay, cancel and refund."""
+        with self.shop.lock:
+            return dict(self.shop.orders)
+
     def an_order(self):
-        return self.shop.some(self.chance, self.shop.orders)
+        return self.shop.some(self.chance, self.orders())
+
+    def own_key(self):
+        """A key that no other call has, where one has no other use."""
+        return None
 
     def on_order(self, query, arguments, done, refused):
         order = arguments[0]
@@ -193,8 +205,7 @@ class Caller:
         return self.on_order("SELECT * FROM commerce.cancel_order(%s)", [order], done, lambda *_: [])
 
     def refund(self):
-        with self.shop.lock:
-            without = [order for order, known in self.shop.orders.items() if known["coupon"] is None]
+        without = [order for order, known in self.orders().items() if known["coupon"] is None]
         order = self.shop.some(self.chance, without)
         items = self.shop.orders[order]["items"] if order in self.shop.orders else {}
         items = {option: self.chance.choice([1, 2]) for option in items} or self.items()
@@ -214,7 +225,8 @@ class Caller:
                 for row in error[1]["excess"]:
                     yield ("left", order, row["option_id"]), is_short, row["requested"], row["available"]
 
-        return self.on_order("SELECT * FROM commerce.refund_order(%s, %s)", [order, self.as_json(items)], done, refused)
+        return self.on_order("SELECT * FROM commerce.refund_order(%s, %s, %s)",
+                             [order, self.as_json(items), self.own_key()], done, refused)
 
     def charge(self):
         user, amount, key = self.user(), self.chance.choice([1, 50, 500]), self.key()
@@ -281,6 +293,8 @@ class Caller:
 
     def on_coupon(self, query, coupon, arguments, state):
         def tell(_rows, error):
+            if coupon not in self.shop.coupons:
+                return
             if not error:
                 yield ("coupon", coupon), go, ("issued",), state
             elif error[0] in COUPON_STATES:
@@ -308,7 +322,7 @@ class Caller:
                 row = error[1]["shortages"][0]
                 yield ("stock", option), is_short, row["requested"], row["available"]
 
-        return "SELECT * FROM commerce.adjust_stock(%s, %s)", [option, quantity], tell
+        return "SELECT * FROM commerce.adjust_stock(%s, %s, 'x', %s)", [option, quantity, self.own_key()], tell
 
     def spread(self):
         option = self.chance.choice(list(self.shop.prices))
@@ -330,7 +344,7 @@ class Caller:
             for (user, items), row in zip(requests, rows or []):
                 if row["sqlstate"] is None:
                     order, total = row["order_id"], sum(self.shop.prices[o] * q for o, q in items.items())
-                    self.shop.orders[order] = dict(user=user, items=items, coupon=None, total=total)
+                    self.shop.orders[order] = dict(user=user, items=items, coupon=None, total=total, by=self)
                     yield ("once", order), ("made", user, items, None, total, True)
                 else:
                     yield from self.told_of_refusal(user, items, None, (row["sqlstate"], row["detail"]))
