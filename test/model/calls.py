@@ -160,7 +160,7 @@ class Caller:
         return self.an(self.shop.options), quantity, "count", self.key()
 
     def charge_balance(self):
-        return self.an(self.shop.users), self.random.choice([1, 500, 10**4, 10**6, 10**12, 2**62]), self.key()
+        return self.an(self.shop.users), 2**62 if self.one_in(40) else self.random.choice([1, 500, 10**4, 10**6, 10**12]), self.key()
 
     def use_balance(self):
         return self.an(self.shop.users), self.random.choice([1, 50, 10**4, 10**13]), self.key()
@@ -306,7 +306,8 @@ class Caller:
 
     def retry_event(self):
         name = self.a_subscription()
-        return self.one_event(name)[0], name
+        delivered = [row["event_id"] for row in self.shop.wanted_by(name) if row["status"] == "delivered"]
+        return self.random.choice(delivered) if delivered and self.one_in(2) else self.one_event(name)[0], name
 
     def retry_events(self):
         return (self.a_subscription(),)

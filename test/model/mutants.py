@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-CALLS, ROUNDS, SEED = 6000, 4, 1
+CALLS, ROUNDS, SEED = 20000, 15, 1
 
 # name, file, what it says, what it says then, who is to catch it
 MUTANTS = [

@@ -34,6 +34,11 @@ class NoAnswer(Exception):
     pass
 
 
+def forget(tell):
+    """What the call did is undone."""
+    list(tell(None, ("", {})))
+
+
 class Session(threading.Thread):
     def __init__(self, conninfo, shop, seed, number):
         super().__init__()
@@ -112,15 +117,19 @@ class Session(threading.Thread):
             elif thing[0] not in SPREAD:
                 self.told.append((thing, begin, end, act, arguments))
 
-    def call_alone(self):
+    def attempt(self):
+        """(begin, end, tell, answer) of a call."""
         query, arguments, tell = self.caller.draw()
         begin = time.monotonic()
         try:
             answer = self.answer(query, arguments)
         except NoAnswer:
-            list(tell(None, ("", {})))
+            forget(tell)
             raise
-        end = time.monotonic()
+        return begin, time.monotonic(), tell, answer
+
+    def call_alone(self):
+        begin, end, tell, answer = self.attempt()
         self.record(begin, end, end, tell(*answer), set())
 
     def call_together(self, name):
@@ -139,7 +148,7 @@ class Session(threading.Thread):
                     call_begin = call_begin if self.level == "READ COMMITTED" else begin
                     self.record(call_begin, answered, end, tell(*answer), changed)
                 else:
-                    list(tell(None, ("", {})))
+                    forget(tell)
 
     def roll_back(self):
         """Ends a transaction that is still open, even if that is cancelled."""
@@ -151,19 +160,12 @@ class Session(threading.Thread):
 
     def call_in_savepoint(self, calls):
         self.execute("SAVEPOINT call")
-        query, arguments, tell = self.caller.draw()
-        begin = time.monotonic()
-        try:
-            answer = self.answer(query, arguments)
-        except NoAnswer:
-            list(tell(None, ("", {})))
-            raise
-        answered = time.monotonic()
+        begin, answered, tell, answer = self.attempt()
         is_undone = answer[1] is None and self.chance.random() < 0.2
         if is_undone or answer[1] is not None:
             self.execute("ROLLBACK TO SAVEPOINT call")
         if is_undone:
-            list(tell(None, ("", {})))
+            forget(tell)
         else:
             calls.append((begin, answered, tell, answer))
 

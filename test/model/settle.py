@@ -5,6 +5,13 @@ from history import History, add, equals, go, has
 
 
 def settle(shop, told, connection):
+    """All of it as it was at one moment: orders may still expire."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        compare(shop, told, connection)
+
+
+def compare(shop, told, connection):
     def rows(query):
         return connection.execute(query, [shop.users]).fetchall()
 
@@ -108,6 +115,10 @@ def record_end(shop, orders, events, rows):
     for row in rows("SELECT * FROM commerce.stock WHERE %s IS NOT NULL"):
         if row["option_id"] in shop.prices:
             is_at_end(("stock", row["option_id"]), row["available"])
+    for row in rows("SELECT option_id, count(*) AS count FROM commerce.stock_adjustments WHERE reason = 'x'"
+                    " AND %s IS NOT NULL GROUP BY option_id"):
+        if row["option_id"] in shop.prices:
+            is_at_end(("adjusted", row["option_id"]), row["count"])
     for row in rows("SELECT * FROM commerce.coupon_quota WHERE %s IS NOT NULL"):
         if row["policy_id"] in shop.policies:
             is_at_end(("quota", row["policy_id"]), row["remaining"])

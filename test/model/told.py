@@ -30,6 +30,7 @@ class Shop:
             option = one("SELECT option_id FROM commerce.create_product_option(%s, 'o', %s, %s)", product, price, stock)
             self.prices[option] = price
             self.history.begin(("stock", option), stock)
+            self.history.begin(("adjusted", option), 0)
         self.policies = []
         for quantity, limit in ((chance.choice([5, 20]), 100), (1000, 3)):
             policy = one("SELECT policy_id FROM commerce.create_coupon_policy('c', 'fixed', 10, %s,"
@@ -318,6 +319,7 @@ class Caller:
             if not error:
                 yield ("stock", option), equals, rows[0]["available"] - quantity
                 yield ("stock", option), add, quantity
+                yield ("adjusted", option), add, 1
             elif error[0] == "SC301":
                 row = error[1]["shortages"][0]
                 yield ("stock", option), is_short, row["requested"], row["available"]
