@@ -89,7 +89,7 @@ MUTANTS = [
      "!row_is(order, ORDERS_STATUS, ORDER_PARTIALLY_REFUNDED) &&\n\t\t!row_is(order, ORDERS_STATUS, ORDER_CANCELLED))",
      "calls"),
     ("refund: the lines of before the lock", "src/order/order_lifecycle.c",
-     "/* We may have waited for somebody who changed its lines. */\n\trow_refresh(work);", "", "sessions"),
+     "/* We may have waited for somebody who changed its lines. */\n\trow_refresh(work);", "", "iso_refund_two"),
     ("refund: the last one does not close the order", "src/order/order_refund.c",
      "plan->is_rest = (left == 0);", "plan->is_rest = false;", "calls"),
     ("cancel: the goods stay away", "src/order/order_cancel.c",
