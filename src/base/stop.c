@@ -113,14 +113,15 @@ stop_point(const char *name)
 
 /* ---- allocations ---- */
 
+static int	stop_allocation;
+static int	allocated = -1;		/* by this call; -1: none is under way */
+
 #ifdef COMPAT_MEMORY_METHODS
 
-static int	stop_allocation;
-static int	allocated;			/* by this call; -1: none is under way */
 static MemoryContextMethods plain;
 
 static void
-count_allocation(Size size)
+count_allocation(void)
 {
 	if (allocated < 0 || ++allocated != stop_allocation)
 		return;
@@ -134,14 +135,14 @@ count_allocation(Size size)
 static void *
 allocate(MemoryContext context, Size size)
 {
-	count_allocation(size);
+	count_allocation();
 	return plain.alloc(context, size);
 }
 
 static void *
 reallocate(MemoryContext context, void *pointer, Size size)
 {
-	count_allocation(size);
+	count_allocation();
 	return plain.realloc(context, pointer, size);
 }
 
@@ -154,19 +155,25 @@ hook_allocations(void)
 	long		page_size = sysconf(_SC_PAGESIZE);
 	char	   *page = (char *) TYPEALIGN_DOWN(page_size, methods);
 
-	plain = *methods;
+	if (plain.alloc != NULL)
+		return;
 	if (mprotect(page, (char *) (methods + 1) - page,
 				 PROT_READ | PROT_WRITE) != 0)
 		elog(ERROR, "could not hook allocations: %m");
+	plain = *methods;
 	methods->alloc = allocate;
 	methods->realloc = reallocate;
 }
 
+#endif
+
 void
 stop_call_begin(void)
 {
-	if (stop_allocation > 0 && plain.alloc == NULL)
+#ifdef COMPAT_MEMORY_METHODS
+	if (stop_allocation > 0)
 		hook_allocations();
+#endif
 	allocated = stop_allocation > 0 ? 0 : -1;
 }
 
@@ -176,38 +183,15 @@ stop_call_end(void)
 	allocated = -1;
 }
 
-static void
-define_allocation(void)
+void
+stop_define_settings(void)
 {
+#ifdef COMPAT_MEMORY_METHODS
 	DefineCustomIntVariable("commerce.stop_allocation",
 							"Which allocation of each call fails.",
 							"0: none.", &stop_allocation, 0, 0, INT_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
-}
-
-#else
-
-void
-stop_call_begin(void)
-{
-}
-
-void
-stop_call_end(void)
-{
-}
-
-static void
-define_allocation(void)
-{
-}
-
 #endif
-
-void
-stop_define_settings(void)
-{
-	define_allocation();
 	DefineCustomIntVariable("commerce.stop_at",
 							"Which stop point of each statement is a stop.",
 							"0: none.", &stop_at, 0, 0, INT_MAX,

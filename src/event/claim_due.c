@@ -110,30 +110,32 @@ claim_available(Claim *claim, Row *delivery)
 }
 
 /*
- * The lease lapsed: that is a failure, and perhaps the last one. Is it handed
- * out again?
+ * The lease lapsed: that is a failure, and perhaps the last one. *ended counts
+ * what is not handed out again; what somebody is handing back is left to them.
  */
-static bool
-end_lease(Claim *claim, Row *delivery)
+static void
+end_lease(Claim *claim, Row *delivery, int *ended)
 {
 	bool		is_busy;
 	Row		   *failed;
 
 	if (!row_lock_unchanged(delivery, false, &is_busy))
-		return false;
+		return;
 	failed = delivery_fail(delivery, CStringGetTextDatum("the lease lapsed"),
 						   claim->now);
 	if (row_is(failed, STORED_DELIVERIES_STATUS, DELIVERY_DEAD) ||
 		must_wait(claim, delivery))
 	{
 		row_update(delivery, failed);
-		return false;
+		(*ended)++;
 	}
-	delivery_set_leased(failed,
-						row_int32(delivery, STORED_DELIVERIES_ATTEMPT) + 1,
-						claim->lease_end);
-	hand_out(claim, delivery, failed);
-	return true;
+	else
+	{
+		delivery_set_leased(failed,
+							row_int32(delivery, STORED_DELIVERIES_ATTEMPT) + 1,
+							claim->lease_end);
+		hand_out(claim, delivery, failed);
+	}
 }
 
 void
@@ -160,7 +162,7 @@ claim_due(Claim *claim)
 			dead = row_seek_invisible_count(seek);
 		}
 		if (row_is(delivery, STORED_DELIVERIES_STATUS, DELIVERY_RUNNING))
-			ended += end_lease(claim, row_seek_keep(seek)) ? 0 : 1;
+			end_lease(claim, row_seek_keep(seek), &ended);
 		else if (must_wait(claim, delivery))
 			continue;
 		else if (row_int32(delivery, STORED_DELIVERIES_ATTEMPT) > 0)
