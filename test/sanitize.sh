@@ -20,12 +20,7 @@ if [ $# = 0 ]; then
 	done
 fi
 
-# The reports, from whichever process.
-reports=$(mktemp -d "${TMPDIR:-/tmp}/commerce.XXXXXX")
-trap 'rm -rf "$reports"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-chmod 777 "$reports"
+. "$top/test/reports.sh"
 
 # The relay has AddressSanitizer built in; a server gets it first. What a server did not
 # free goes with its end. Undefined behaviour is an illegal instruction, of which
@@ -36,12 +31,4 @@ export POSTGRES_UNDER="$POSTGRES_UNDER ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 export COPT="-Werror -g -fsanitize=address,undefined -fsanitize-undefined-trap-on-error \
 -fno-omit-frame-pointer"
 
-status=0
-"$top/test/source_server.sh" assertions -c fsync=off test/run.sh "$@" || status=$?
-for file in "$reports"/*; do
-	[ -e "$file" ] || continue
-	printf '\n-- %s\n' "${file##*/}"
-	head -n 60 "$file"
-	status=1
-done
-exit $status
+run_reporting 60 "$top/test/source_server.sh" assertions -c fsync=off test/run.sh "$@"

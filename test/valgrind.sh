@@ -12,24 +12,11 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 kinds=${*:-regression}
 
-# The reports, from whichever process.
-reports=$(mktemp -d "${TMPDIR:-/tmp}/commerce.XXXXXX")
-trap 'rm -rf "$reports"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-chmod 777 "$reports"
+. "$top/test/reports.sh"
 
 # A backend is a fork, not another program: it needs no option to be followed.
 export POSTGRES_UNDER="valgrind --quiet --leak-check=no --error-limit=no --num-callers=30 \
 --suppressions=\$SERVER_FOLDER/valgrind.supp --log-file=$reports/report.%p"
 export COPT="-Werror -g"
 
-status=0
-"$top/test/source_server.sh" valgrind -c fsync=off test/run.sh $kinds || status=$?
-for file in "$reports"/*; do
-	[ -s "$file" ] || continue
-	printf '\n-- %s\n' "${file##*/}"
-	head -n 100 "$file"
-	status=1
-done
-exit $status
+run_reporting 100 "$top/test/source_server.sh" valgrind -c fsync=off test/run.sh $kinds
