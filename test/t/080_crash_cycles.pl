@@ -1,88 +1,60 @@
-# While sessions call, and call again where no answer came, a backend, the notifier or the
-# server is killed, CRASH_CYCLES times: test/model/crashes.py says what must be true of it.
+# While sessions call, and call again where no answer came, a backend, the notifier, a relay
+# or the server is killed, a disk is full, or a synchronous standby takes over, CRASH_CYCLES
+# times: test/model/crashes.py says what must be true of it, and the receiver what came.
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
+use Disks;
+my $has_disks;
+BEGIN { $has_disks = have_disks(data => '300m', wal => '48m'); }
 use Test::More;
 use Time::HiRes qw(sleep);
 use PostgreSQL::Test::Utils;
 use CommerceTest;
+use CrashShop;
 use Processes;
+use RelayTest;
 
 my $cycles = $ENV{CRASH_CYCLES} // 20;
 my $seed = $ENV{CRASH_SEED} // time;
 srand($seed);
-note("seed $seed");
+note("seed $seed", $has_disks ? '' : ', without disks to fill: there are no namespaces for users');
 
-# What is written outlives a process that is killed, so fsync may be off.
-my $node = new_server('crash_cycles', conf => [
-	'fsync = off', 'restart_after_crash = on', 'max_connections = 40',
-	"shared_preload_libraries = 'commerce'", "commerce.databases = 'postgres'" ]);
-
-sub pid_of
-{
-	my ($type) = @_;
-	my ($result, $pid) = $node->psql('postgres', "SELECT pid FROM pg_stat_activity
-		WHERE backend_type = '$type' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1");
-	return $pid;
-}
-
-# The postmaster goes alone; its children notice, and a new one must wait for them.
-sub kill_server
-{
-	my ($pid) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
-	my @children = split ' ', `pgrep -P $pid`;
-	kill 'KILL', $pid;
-	for (1 .. 18_000)
-	{
-		last unless grep { kill 0, $_ } @children;
-		sleep 0.01;
-	}
-	return start_again();
-}
-
-sub start_again
-{
-	$node->{_pid} = undef;
-	for (1 .. 100)
-	{
-		return if $node->start(fail_ok => 1);
-		sleep 0.1;
-	}
-	die 'the server does not start again';
-}
-
-my %ways = (
-	'a session' => sub { my $pid = pid_of('client backend'); kill 'KILL', $pid if $pid; },
-	'the notifier' => sub { my $pid = pid_of('commerce notifier'); kill 'KILL', $pid if $pid; },
-	'the checkpointer' => sub { my $pid = pid_of('checkpointer'); kill 'KILL', $pid if $pid; },
-	'the server' => \&kill_server,
-	'all at once' => sub { $node->stop('immediate'); start_again(); });
-
+my %ways = open_crash_shop($has_disks);
 # The server that is started again inherits what is open here: no pipes.
 my ($out, $err) = (new_file(), new_file());
-my $sessions = start_program($out, $err, '/usr/bin/python3', "$FindBin::RealBin/../model/crashes.py",
-	$node->connstr('postgres'), $seed);
+my $sessions = start_program($out, $err, '/usr/bin/python3', "$FindBin::RealBin/../model/crashes.py", address(), $seed);
 wait_until(sub { -e $out && slurp_file($out) =~ /at work/ }) or die 'the sessions do not begin';
-my %killed;
+my %done;
 foreach my $cycle (1 .. $cycles)
 {
 	sleep 0.2 + rand 0.5;
-	$node->poll_query_until('postgres', 'SELECT true');
-	my @names = sort keys %ways;
+	# Each once, and then any.
+	my @left = grep { !$done{$_} } sort keys %ways;
+	my @names = @left ? @left : sort keys %ways;
 	my $way = $names[ rand @names ];
 	$ways{$way}->();
-	$killed{$way}++;
+	comes_back();
+	$done{$way}++;
 }
-note(join ', ', map { "$_ $killed{$_} times" } sort keys %killed);
-$node->poll_query_until('postgres', 'SELECT true');
+# A soak says how many it did.
+my $say = $ENV{CRASH_CYCLES} ? \&diag : \&note;
+$say->("$cycles crashes: " . join ', ', map { "$_ $done{$_}" } sort keys %done);
 kill 'TERM', $sessions;
 is(wait_exit($sessions), 0, "after $cycles crashes what was acknowledged is there, and every event has arrived")
 	or diag(slurp_file($out), slurp_file($err));
-note(slurp_file($out));
+$say->(slurp_file($out));
 my ($lost) = slurp_file($out) =~ /(\d+) answers lost/;
 cmp_ok($lost // 0, '>', $cycles / 2, 'and answers were lost');
-unlike(slurp_file($node->logfile), qr/PANIC:|TRAP:|signal (?!9:|3:)|XX\d\d\d/, 'no crash but ours, no internal error');
-$node->stop;
+
+my ($came, $written) = what_came();
+is_deeply($came, $written, 'and every event of a subscription with two relays, those of an order in their order');
+cmp_ok(scalar keys %$came, '>', 50, 'which are of many orders');
+close_crash_shop();
+my @kinds = $has_disks ? ('PANIC:  could not write to file "pg_wal/xlogtemp\.\d+": No space left on device',
+	'No space left on device') : ();
+my $log = join '', map { slurp_file($_) } logs();
+like($log, qr/$_/, "the log has: $_") foreach @kinds;
+unlike($log, qr/PANIC:(?!.*No space left)|TRAP:|signal (?!9:|3:|6:)|XX\d\d\d/, 'no crash but ours, no internal error');
 done_testing();
