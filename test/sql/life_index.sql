@@ -20,11 +20,11 @@ REINDEX TABLE CONCURRENTLY commerce.idempotency_keys;
 REINDEX TABLE CONCURRENTLY commerce.product_options;
 SELECT balance_after FROM commerce.charge_balance(1, 1000);
 SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
-SELECT event_id FROM commerce.claim_events();
+SELECT event_id FROM commerce.claim_events(100, '1 hour');
 
 REINDEX SCHEMA commerce;
 SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
-SELECT event_id FROM commerce.claim_events();
+SELECT event_id FROM commerce.claim_events(100, '1 hour');
 
 -- Within the transaction of the calls, and undone.
 BEGIN;
@@ -54,7 +54,7 @@ CREATE INDEX ON commerce.stored_deliveries (order_id, subscription_no) WHERE sta
 CREATE UNIQUE INDEX ON commerce.coupons (coupon_id, status);
 SELECT subtotal FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 2}]');
 SELECT balance_after FROM commerce.charge_balance(1, 5000);
-SELECT count(*) FROM commerce.claim_events();
+SELECT count(*) FROM commerce.claim_events(100, '1 hour');
 -- They find what the calls wrote.
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;

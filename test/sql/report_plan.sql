@@ -12,10 +12,10 @@ INSERT INTO commerce.orders (order_id, user_id, status, subtotal, discount, tota
 VALUES (0, 1, 'paid', 1, 0, 1, now() - interval '400 days');
 SELECT brin_summarize_range('commerce.orders_paid_at_idx', 0);
 
--- 100,000 orders of a year with two lines each, the last one paid just now.
+-- 100,000 orders of a year with two lines each, 274 a day, paid in the middle of it.
 INSERT INTO commerce.products SELECT n, 'product ' || n FROM generate_series(1, 10) n;
 INSERT INTO commerce.orders (order_id, user_id, status, subtotal, discount, total, paid_at)
-SELECT n, 1, 'paid', 1, 0, 1, now() - (100000 - n) * interval '365 days' / 100000
+SELECT n, 1, 'paid', 1, 0, 1, now() - interval '12 hours' - (100000 - n) / 274 * interval '1 day'
 FROM generate_series(1, 100000) n;
 INSERT INTO commerce.order_items
 SELECT n, line_no, 1, 1 + n % 10, 1, 1, 0

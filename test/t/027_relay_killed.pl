@@ -144,8 +144,7 @@ foreach my $round (1 .. 2)
 	kill 'KILL', $pid;
 	close_shop();
 	isnt(wait_exit($session), 'still running', "session killed, round $round: the server crashes");
-	# A psql that is refused may end before poll_query_until() has given it its query.
-	wait_until(sub { system('pg_isready', '-q', '-d', $node->connstr('postgres')) == 0 });
+	wait_until(sub { is_ready($node) });
 	goes_on("session killed, server crashed, round $round");
 }
 

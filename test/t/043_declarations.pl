@@ -10,6 +10,7 @@ use lib $FindBin::RealBin;
 use Test::More;
 use PostgreSQL::Test::Utils;
 use CommerceTest;
+use Processes;
 
 my $node = new_server('shop', conf => [ 'restart_after_crash = on', "statement_timeout = '60s'" ]);
 my $folder = PostgreSQL::Test::Utils::tempdir();
@@ -156,7 +157,7 @@ sub run_tries
 		}
 		last if $tries->[-1]{codes};
 		$tries->[$begun]{codes} = 'crashed';
-		$node->poll_query_until('postgres', 'SELECT true');
+		wait_until(sub { is_ready($node) });
 	}
 	return;
 }

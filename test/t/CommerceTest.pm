@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_server items sqlstates outcomes contents rows told_by is_sound log_is_clean);
+our @EXPORT = qw(new_server is_ready items sqlstates outcomes contents rows told_by is_sound log_is_clean);
 
 # A running server with the extension in database postgres, unless told not to
 # create it. conf: lines for postgresql.conf.
@@ -24,6 +24,14 @@ sub new_server
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION commerce') unless $params{empty};
 	return $node;
+}
+
+# Whether it lets sessions in. (A psql that is refused may end before poll_query_until()
+# has given it its query.)
+sub is_ready
+{
+	my ($node) = @_;
+	return system('pg_isready', '-q', '-d', $node->connstr('postgres')) == 0;
 }
 
 # An order's items from pairs [option_id, quantity].

@@ -8,6 +8,7 @@ use File::Path qw(rmtree);
 use Time::HiRes qw(sleep time);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use CommerceTest;
 use Disks;
 use Processes;
 use RelayTest;
@@ -93,17 +94,12 @@ sub address
 		'dbname=postgres target_session_attrs=read-write connect_timeout=10';
 }
 
-sub is_ready
-{
-	return system('pg_isready', '-q', '-d', $node->connstr('postgres')) == 0;
-}
-
 # The server takes calls again: as it does by itself, or once it is started.
 sub comes_back
 {
 	for (1 .. 3000)
 	{
-		return if is_ready();
+		return if is_ready($node);
 		my ($pid) = -e $node->data_dir . '/postmaster.pid' ? split /\n/, slurp_file($node->data_dir . '/postmaster.pid') : ();
 		if (!$pid || !kill 0, $pid)
 		{
