@@ -80,12 +80,10 @@ extern void row_will_write(Work *work, TableId table);
  *
  * row_find reads it as the snapshot has it. row_lock waits for whoever holds
  * it, then locks and returns its latest version; in REPEATABLE READ and above
- * a row changed or made since the snapshot is 40001 instead. row_get is the
- * one or the other, as the work is reading or writing.
+ * a row changed or made since the snapshot is 40001 instead.
  */
 extern Row *row_find(Work *work, TableId table, ...);
 extern Row *row_lock(Work *work, TableId table, ...);
-extern Row *row_get(Work *work, TableId table, ...);
 
 /*
  * Lock a row that row_find() found, as row_lock() would; it then has its

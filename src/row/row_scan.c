@@ -335,12 +335,3 @@ row_lock(Work *work, TableId table, ...)
 	COLLECT_KEY(key, table);
 	return lock(work, table, key);
 }
-
-Row *
-row_get(Work *work, TableId table, ...)
-{
-	Datum		key[MAX_KEYS];
-
-	COLLECT_KEY(key, table);
-	return work->writing ? lock(work, table, key) : find(work, table, key);
-}

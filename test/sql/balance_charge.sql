@@ -50,7 +50,7 @@ SELECT i, h.entry_no, h.balance_after
 FROM generate_series(1, 3) i, commerce.charge_balance(1, i) h ORDER BY i;
 
 -- Up to 2^63-1 and no further.
-SET commerce.max_charge_amount = 9223372036854775807;
+SET commerce.max_charge_amount = '9223372036854775807 ';
 SELECT amount, balance_after FROM commerce.charge_balance(2, 9223371036854775806);
 SELECT amount, balance_after FROM commerce.charge_balance(2, 1);
 SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.charge_balance(2, 1)$$);

@@ -28,6 +28,8 @@ is((run_command([ 'commerce_relay', '--version' ]))[0] =~ /^commerce_relay\b.*\b
 
 like($help, qr/event=start to=/, '--help shows the log as it is');
 like((run_command([ 'commerce_relay', '-abc' ]))[1], qr/"-a"/, 'a short option is refused by name');
+like((run_command([ 'commerce_relay', @{ $_->[0] } ]))[1], $_->[1], "@{ $_->[0] } is refused")
+	foreach [ ['--url'], qr/--url needs a value/ ], [ [ '--once', 'now' ], qr/unexpected argument "now"/ ];
 
 # ---- what is refused, each for one reason ----
 
@@ -84,9 +86,9 @@ conninfo = '$conninfo'
 secret-file = $secret
 secret-file = '@{[ secret_file('b') ]}'
 subscription = default
-batch-size = 7
+batch-size = 7 # a few
 lease = 2min
-timeout = 1500ms
+timeout = 1.5s
 status-interval = 0
 ));
 my @alone = map { ($_ => undef) }
@@ -97,6 +99,7 @@ is($code, 0, 'everything can be in the configuration file');
 is(events($node, 'status'), 'delivered', 'the event is delivered');
 is((requests($receiver))[0]{signed_by}, '1', 'and signed');
 like($log, qr/event=start\b.*\bbatch.size=7\b/, 'the log shows the settings');
+like($log, qr/event=start\b.*\btimeout_ms=1500\b/, 'a duration may have a fraction');
 
 place($node);
 ($code, $log) = run_relay($node, $receiver, @alone, once => 1, config => $config,
@@ -106,13 +109,15 @@ like($log, qr/event=start\b.*\bbatch.size=9\b/, 'goes before it');
 
 foreach my $wrong ('concurency = 3', 'concurrency = lots', 'concurrency', "url = 'http://x",
 	"ca-file = 'x''", "ca-file = '''", "ca-file = 'x' y", "secret-file = $secret", 'config = /etc/passwd',
-	'subscription = Default')
+	'subscription = Default', 'once = maybe')
 {
 	my $file = write_file(slurp_file($config) . "$wrong\n");
 	my $line = () = slurp_file($file) =~ /\n/g;
 	refused("configuration file: $wrong", qr/\Q$file\E.*\b$line\b/, @alone, config => $file);
 }
 refused('no such configuration file', qr{/nowhere}, config => '/nowhere/relay.conf');
+refused("a configuration file that $_->[0]", $_->[1], @alone, config => write_file($_->[2]))
+	foreach [ "is far too long", qr/must be text of at most/, "#" x 2_000_000 ], [ "is no text", qr/must be text/, "to = \0" ];
 
 # ---- exit codes ----
 

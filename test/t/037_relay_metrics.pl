@@ -107,6 +107,14 @@ is($code, 1, 'a port that somebody has: exit code 1');
 like($log, qr/metrics-listen: could not listen at .*\Q$address\E/, 'it says so');
 is(stop_relay($relay), 0, 'SIGTERM ends it');
 ok(!IO::Socket::INET->new(PeerAddr => $address), 'nobody listens any more');
+SKIP:
+{
+	skip 'there is no IPv6', 2 unless -s '/proc/net/if_inet6';
+	$address = '[::1]:' . free_port();
+	$relay = start_relay($node, $receiver, 'metrics-listen' => $address);
+	ok(wait_until(sub { ask('/healthz')->{status} == 200 }), 'an address may be of IPv6');
+	is(stop_relay($relay), 0, 'and the relay ends as before');
+}
 
 log_is_clean($node, 'no crash, no internal error');
 $node->stop;
