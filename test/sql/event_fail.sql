@@ -41,7 +41,7 @@ SELECT event_id, status, last_error FROM commerce.deliveries WHERE event_id = 2;
 UPDATE commerce.stored_deliveries SET due_at = now() + interval '1 hour' WHERE event_id = 1;
 -- A lease that lapsed and was taken over is lost; one that nobody took over is not.
 UPDATE commerce.stored_deliveries SET due_at = clock_timestamp() WHERE event_id = 3;
-SELECT event_id, attempt FROM commerce.claim_events();
+SELECT event_id, attempt FROM commerce.claim_events(100, '1 hour');
 SELECT code, detail FROM pg_temp.refusal($$SELECT commerce.fail_event(3, 1, 'too late')$$);
 UPDATE commerce.stored_deliveries SET due_at = clock_timestamp() WHERE event_id = 3;
 SELECT event_id, status, attempt FROM commerce.fail_event(3, 2, 'slow');
@@ -81,12 +81,15 @@ SELECT attempt, base, bool_and(longest >= 0.9 * base AND shortest <= 1.1 * base)
 FROM delays, LATERAL (SELECT least(5 * 5 ^ (attempt - 1), 43200)) b (base)
 GROUP BY attempt, base ORDER BY attempt;
 
+-- (No other is due, however long that took.)
+UPDATE commerce.stored_deliveries SET due_at = now() + interval '1 hour'
+WHERE event_id <> 5 AND status IN ('running', 'available');
 -- The tenth failure: dead, whatever retry_after says, however often it was claimed.
 UPDATE commerce.stored_deliveries SET status = 'running', attempt = 19, failures = 8,
 	due_at = now() + interval '1 day' WHERE event_id = 5;
 SELECT status, attempt, failures, last_error FROM commerce.fail_event(5, 19, 'the ninth', '0');
 UPDATE commerce.stored_deliveries SET due_at = now() WHERE event_id = 5;
-SELECT event_id, attempt FROM commerce.claim_events();
+SELECT event_id, attempt FROM commerce.claim_events(100, '1 hour');
 SELECT status, attempt, failures, last_error, next_attempt_at, locked_until
 FROM commerce.fail_event(5, 20, 'the tenth', '0');
 SELECT count(*) FROM commerce.claim_events();
@@ -97,7 +100,7 @@ UPDATE commerce.stored_deliveries SET status = 'running', failures = 9, due_at =
 WHERE event_id = 4;
 UPDATE commerce.stored_deliveries SET status = 'running', failures = 8, due_at = clock_timestamp()
 WHERE event_id = 3;
-SELECT event_id, attempt FROM commerce.claim_events();
+SELECT event_id, attempt FROM commerce.claim_events(100, '1 hour');
 SELECT event_id, status, attempt, failures, last_error FROM commerce.deliveries WHERE event_id >= 3 ORDER BY event_id;
 
 -- The error is cut, and else kept whole.

@@ -8,6 +8,8 @@
 
 CREATE TEMP TABLE day AS SELECT * FROM pg_temp.day();
 SELECT count(*) FROM day;
+-- No lease and no wait ends meanwhile.
+UPDATE commerce.stored_deliveries SET due_at = now() + interval '1 hour' WHERE status IN ('running', 'available');
 SELECT balance_after FROM commerce.charge_balance(1, 1000);
 
 REINDEX TABLE CONCURRENTLY commerce.balances;
