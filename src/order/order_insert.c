@@ -33,6 +33,7 @@ insert_order(Work *work, int64 order_id, const OrderRequest *request,
 	else
 		row_set_now(order, ORDERS_PAID_AT);
 	row_insert(order);
+	row_inserts_done(work, TABLE_ORDERS);
 	return order;
 }
 
@@ -60,6 +61,7 @@ insert_lines(Work *work, int64 order_id, const Pricing *pricing)
 		row_insert(row);
 		units += item->quantity;
 	}
+	row_inserts_done(work, TABLE_ORDER_ITEMS);
 	metrics_add(COUNTER_UNITS_SOLD, units);
 }
 

@@ -183,6 +183,13 @@ extern void row_insert(Row *row);
  */
 extern void row_queue_inserts(Work *work, TableId table);
 
+/*
+ * This call inserts no more rows into this table, and neither changes nor
+ * deletes any: lets go of its indexes, of which few stay locked so at a time.
+ * No error if it does after all; and nothing where inserts are queued.
+ */
+extern void row_inserts_done(Work *work, TableId table);
+
 /* Insert those that wait now. */
 extern void row_insert_queued(Work *work);
 

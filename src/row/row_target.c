@@ -166,7 +166,7 @@ fill(Target *target, Relation rel, bool speculative)
 		Relation	index = index_open(target->index_ids[i], RowExclusiveLock);
 
 		target->indexes[i] = keep_index(index, speculative, estate);
-		index_close(index, NoLock);
+		index_close(index, RowExclusiveLock);
 	}
 	target->checks = keep_checks(rel, estate);
 	target->is_filled = true;
@@ -215,13 +215,13 @@ row_target_open(ResultRelInfo *result, TableId table)
 }
 
 void
-row_target_close(ResultRelInfo *result)
+row_target_close(ResultRelInfo *result, LOCKMODE release)
 {
 	for (int i = 0; i < result->ri_NumIndices; i++)
 	{
 		compat_index_insert_cleanup(result->ri_IndexRelationDescs[i],
 									result->ri_IndexRelationInfo[i]);
-		index_close(result->ri_IndexRelationDescs[i], NoLock);
+		index_close(result->ri_IndexRelationDescs[i], release);
 	}
 	result->ri_NumIndices = 0;
 }

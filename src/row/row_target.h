@@ -15,8 +15,8 @@
  */
 extern void row_target_open(ResultRelInfo *result, TableId table);
 
-/* Close the indexes. They stay locked to the end of the transaction. */
-extern void row_target_close(ResultRelInfo *result);
+/* Close the indexes. release: RowExclusiveLock, or NoLock to keep it. */
+extern void row_target_close(ResultRelInfo *result, LOCKMODE release);
 
 /* Relcache invalidations so far, of any relation. */
 extern uint64 row_target_changes;

@@ -18,8 +18,10 @@
  * A table that was rewritten has no rows for older snapshots: follow_changes().
  *
  * Locks. Relations stay locked to the end of the transaction, as after a
- * statement. Rows are locked FOR NO KEY UPDATE; which ones in which order is
- * the callers' business.
+ * statement; but the indexes of a table that is only inserted into not longer
+ * than needed (row_inserts_done()), since PostgreSQL keeps 16 of a session's
+ * relation locks where it meets nobody else. Rows are locked FOR NO KEY
+ * UPDATE; which ones in which order is the callers' business.
  *
  * No row is touched twice in one command: row_refresh() is what separates
  * two writes to the same row.
@@ -92,7 +94,7 @@ row_end(Work *work)
 
 	for (int i = 0; i < TABLE_COUNT; i++)
 		if (work->tables[i].result)
-			row_target_close(work->tables[i].result);
+			row_target_close(work->tables[i].result, NoLock);
 	ExecCloseResultRelations(work->estate);
 	ExecResetTupleTable(work->estate->es_tupleTable, false);
 	for (int i = 0; i < TABLE_COUNT; i++)

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
+#include "row/row_target.h"
 #include "row/row_work.h"
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
@@ -160,6 +161,17 @@ void
 row_queue_inserts(Work *work, TableId table)
 {
 	work->tables[table].queues = true;
+}
+
+void
+row_inserts_done(Work *work, TableId table)
+{
+	WorkTable  *open = &work->tables[table];
+
+	if (open->result == NULL || open->queues)
+		return;
+	row_target_close(open->result, RowExclusiveLock);
+	open->result = NULL;
 }
 
 /* What a new row must pass before it is written. */

@@ -65,6 +65,7 @@ balance_record(Row *changed, EnumLabel type, int64 amount, int64 order_id)
 	row_set_now(entry, BALANCE_HISTORY_CREATED_AT);
 	actor_set(entry, BALANCE_HISTORY_ACTOR);
 	row_insert(entry);
+	row_inserts_done(entry->work, TABLE_BALANCE_HISTORY);
 	return entry;
 }
 
