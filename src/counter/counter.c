@@ -8,7 +8,8 @@
  * To take n:
  *
  * - Usually: look at the slot that is this backend's by its number. If it has
- *   n and nobody else holds it, that is all.
+ *   n and nobody else holds it, that is all. If somebody does, or has taken from
+ *   it since, look at it and at the next few once more.
  * - Else read all slots in a fresh snapshot, whose sum is the exact committed
  *   total. Less than n: short, told without a lock. Otherwise try every slot
  *   that has n. If somebody holds each of those, wait for one to be let go, and
@@ -54,6 +55,9 @@
 
 /* Far more than 2^level slots can be. */
 #define MAX_LEVEL			30
+
+/* Slots beside the own one that are tried before all are read. */
+#define NEARBY				3
 
 int			counter_max_slots;
 
@@ -141,6 +145,36 @@ failed_here(TableId table, int64 id)
 	return failed_at.id == id && failed_at.table == table;
 }
 
+/*
+ * As of now, this backend's own slot or one of the next few, if it has enough
+ * and is free: before all are read.
+ */
+static bool
+hold_nearby(Work *work, TableId table, int64 id, CounterHold *hold)
+{
+	int32		number = row_int32(hold->own, SLOTS_SLOT);
+	int32		level = row_int32(hold->own, SLOTS_LEVEL);
+	int32		last = (1 << Max(Min(level, MAX_LEVEL), 0)) - 1;
+
+	if (last == 0)
+		return false;
+	row_refresh(work);
+	for (int i = 0; i <= Min(last, NEARBY); i++)
+	{
+		Row		   *slot = slot_find(work, table, id, (number + i) & last);
+		bool		is_busy;
+
+		if (slot != NULL &&
+			row_int64(slot, SLOTS_QUANTITY) >= hold->quantity &&
+			row_lock_unchanged(slot, false, &is_busy))
+		{
+			slot_hold(hold, slot);
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool
 hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
 			int64 *available)
@@ -154,6 +188,9 @@ hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
 		slot_hold(hold, hold->own);
 		return true;
 	}
+	if (hold->own != NULL && !IsolationUsesXactSnapshot() &&
+		hold_nearby(work, table, id, hold))
+		return true;
 
 	for (;;)
 	{

@@ -32,16 +32,23 @@ slot_update(Row *slot, int32 level, int64 quantity)
 	row_set_int32(changed, SLOTS_LEVEL, level);
 	row_set_int64(changed, SLOTS_QUANTITY, quantity);
 	row_update(slot, changed);
+	row_remember(changed);
 }
 
 Row *
 slot_find(Work *work, TableId table, int64 id, int32 number)
 {
 	Datum		key[] = {Int64GetDatum(id), Int32GetDatum(number)};
-	RowScan    *scan = row_scan_begin(work, table, lengthof(key), key);
-	Row		   *slot = row_scan_next(scan);
+	Row		   *slot = row_recall(work, table, id, number);
+	RowScan    *scan;
 
+	if (slot != NULL)
+		return slot;
+	scan = row_scan_begin(work, table, lengthof(key), key);
+	slot = row_scan_next(scan);
 	row_scan_end(scan);
+	if (slot != NULL)
+		row_remember(slot);
 	return slot;
 }
 

@@ -86,6 +86,15 @@ extern Row *row_find(Work *work, TableId table, ...);
 extern Row *row_lock(Work *work, TableId table, ...);
 
 /*
+ * For a table whose primary key is a bigint and an integer: row_remember notes
+ * where the row is that was found or, once it was updated, the changed one.
+ * row_recall returns the row with this key as the snapshot has it, without the
+ * index; NULL: it is not known where that is, or it is not there any more.
+ */
+extern Row *row_recall(Work *work, TableId table, int64 id, int32 number);
+extern void row_remember(Row *row);
+
+/*
  * Lock a row that row_find() found, as row_lock() would; it then has its
  * latest values. False: it is gone or is another one now; row_refresh() and
  * look again.
