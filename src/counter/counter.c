@@ -8,8 +8,8 @@
  * To take n:
  *
  * - Usually: look at the slot that is this backend's by its number. If it has
- *   n and nobody else holds it, that is all. If somebody does, or has taken from
- *   it since, look at it and at the next few once more.
+ *   n and nobody else holds it, that is all. If somebody does, or has taken
+ *   from it since, look at it and at the next few once more.
  * - Else read all slots in a fresh snapshot, whose sum is the exact committed
  *   total. Less than n: short, told without a lock. Otherwise try every slot
  *   that has n. If somebody holds each of those, wait for one to be let go, and
