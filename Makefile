@@ -158,6 +158,11 @@ test-mutants: ## break the engine in known ways, one at a time: the model must s
 	@RELAY=no test/server.sh -c fsync=off -c autovacuum=off -c max_prepared_transactions=50 -c commerce.notify=off \
 		-c commerce.max_charge_amount=4611686018427387904 /usr/bin/python3 test/model/mutants.py
 
+mutate: ## change the C code of a purchase at random, MUTATIONS (300) times: a test must notice each
+	@test/packages.sh test
+	@RELAY=no test/server.sh -c fsync=off -c max_prepared_transactions=50 \
+		/usr/bin/python3 test/mutation.py $(or $(MUTATIONS),300) $(or $(SEED),1)
+
 test-matrix: ## run tests on other Debian releases, with their PostgreSQL
 	@test/matrix.sh
 
@@ -204,4 +209,4 @@ checkver: ## check that versions and names agree
 	@test/checkver.sh
 
 .PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
-	test-sanitize test-valgrind test-sqlsmith test-stops test-mutants test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver
+	test-sanitize test-valgrind test-sqlsmith test-stops test-mutants mutate test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver

@@ -69,3 +69,9 @@ $$;
 SELECT code, message FROM pg_temp.refusal('SELECT commerce.adjust_stock(1, -2)');
 DROP TRIGGER keep ON commerce.stock_slots;
 SELECT available FROM commerce.adjust_stock(1, 1);
+
+-- Without a slot there is nowhere to give to.
+BEGIN;
+DELETE FROM commerce.stock_slots WHERE option_id = 1;
+SELECT code, message FROM pg_temp.refusal('SELECT commerce.adjust_stock(1, 1)');
+ROLLBACK;
