@@ -74,3 +74,17 @@ if (measured('coupons', '.', '')) {
 		'' using 11:12:13 title 'Redis, flushed always', \
 		'' using 14:15:16 title 'Redis, flushed every second'
 }
+if (measured('latency', '.', '')) {
+	set output folder . '/latency.svg'
+	set title 'How long an order takes, 32 clients' textcolor rgb '#222222'
+	set ylabel 'milliseconds' textcolor rgb '#222222'
+	set logscale y
+	set yrange [0.1:*]
+	set bmargin 9
+	set xtics rotate by -30
+	plot '< ' . pivot('latency', '.', '', 1, '0.5|0.99|0.999|1') \
+		using 2:3:4:xtic(1) title 'half', \
+		'' using 5:6:7 title '99 of 100', \
+		'' using 8:9:10 title '999 of 1000', \
+		'' using 11:12:13 title 'longest'
+}
