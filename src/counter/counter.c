@@ -75,10 +75,32 @@ counter_available(Work *work, TableId table, int64 id)
 
 /* ---- hold ---- */
 
+/* The slot that has this backend's share of one that was split more often. */
+static Row *
+find_own_child(Row *slot, int level)
+{
+	int64		id = row_int64(slot, SLOTS_ID);
+
+	for (int deep = Min(row_int32(slot, SLOTS_LEVEL), MAX_LEVEL);
+		 deep > level; deep--)
+	{
+		int32		number = compat_my_proc_number() & ((1 << deep) - 1);
+		Row		   *child;
+
+		if (number == row_int32(slot, SLOTS_SLOT))
+			break;
+		child = slot_find(slot->work, slot->table, id, number);
+		if (child != NULL)
+			return child;
+	}
+	return slot;
+}
+
 /*
  * This backend's slot. Slot 0 tells how many there may be: 2^level, if all
- * were split as often; where one was not, its parent stands in. With slot 0
- * used up most are, and to look for a parent is not worth it.
+ * were split as often; where one was not, its parent stands in, and where one
+ * was split more often, its child is looked for. With slot 0 used up most are,
+ * and to look for a parent is not worth it.
  */
 static Row *
 find_own_slot(Work *work, TableId table, int64 id)
@@ -94,8 +116,10 @@ find_own_slot(Work *work, TableId table, int64 id)
 		if (number == 0)
 			break;
 		slot = slot_find(work, table, id, number);
-		if (slot != NULL || row_int64(first, SLOTS_QUANTITY) == 0)
-			return slot;
+		if (slot != NULL)
+			return find_own_child(slot, level);
+		if (row_int64(first, SLOTS_QUANTITY) == 0)
+			return NULL;
 	}
 	return first;
 }
