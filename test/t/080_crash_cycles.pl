@@ -7,7 +7,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use Disks;
 my $has_disks;
-BEGIN { $has_disks = have_disks(data => '300m', wal => '48m'); }
+BEGIN { $has_disks = have_disks(data => '300m', wal => '160m'); }
 use Test::More;
 use Time::HiRes qw(sleep);
 use PostgreSQL::Test::Utils;

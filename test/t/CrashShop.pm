@@ -211,6 +211,8 @@ sub fail_over
 	$node->stop('immediate');
 	$standby->promote;
 	($node, $standby) = ($standby, $node);
+	# What the old one has written would take the place of the new one's.
+	rmtree(disk('wal') . '/' . $standby->name) if $has_disks;
 	return;
 }
 
