@@ -43,15 +43,21 @@ VACUUM FULL commerce.stock_slots;
 EXECUTE buy(1);
 SELECT available FROM commerce.stock WHERE option_id = 1;
 
--- The same place is another row's.
+-- The same place is another row's. (One who is refused has only looked.)
 BEGIN;
-DELETE FROM commerce.stock_slots WHERE option_id IN (1, 2);
-INSERT INTO commerce.stock_slots (option_id, slot, level, quantity) VALUES (2, 0, 0, 5), (1, 0, 0, 7);
+DELETE FROM commerce.stock_slots;
+INSERT INTO commerce.stock_slots (option_id, slot, level, quantity) VALUES (1, 0, 0, 7), (2, 0, 0, 5), (3, 0, 0, 9);
+COMMIT;
+VACUUM FULL commerce.stock_slots;
+SELECT code FROM pg_temp.refusal($$SELECT commerce.place_order(1, '[{"option_id": 1, "quantity": 8}]')$$);
+BEGIN;
+DELETE FROM commerce.stock_slots;
+INSERT INTO commerce.stock_slots (option_id, slot, level, quantity) VALUES (3, 0, 0, 9), (2, 0, 0, 5), (1, 0, 0, 7);
 COMMIT;
 VACUUM FULL commerce.stock_slots;
 EXECUTE buy(1);
 EXECUTE buy(2);
-SELECT option_id, available FROM commerce.stock WHERE option_id < 3 ORDER BY 1;
+SELECT option_id, available FROM commerce.stock ORDER BY 1;
 
 -- A slot that is gone, and one that is there again.
 BEGIN;
