@@ -378,12 +378,11 @@ class FullShop(Shop):
             return net * quantity // line["quantity"]
 
         parts = []
-        for option_id, line in lines.items():
-            before, after = line["refunded_quantity"], line["refunded_quantity"] + wanted.get(option_id, 0)
-            if after > before:
-                parts.append(dict(
-                    option_id=option_id, quantity=after - before,
-                    amount=worth(line, after) - worth(line, before)))
+        for option_id, quantity in wanted.items():
+            line = lines[option_id]
+            before, after = line["refunded_quantity"], line["refunded_quantity"] + quantity
+            parts.append(dict(
+                option_id=option_id, quantity=quantity, amount=worth(line, after) - worth(line, before)))
         amount = sum(part["amount"] for part in parts)
         self.can_add(order["user_id"], amount)
         if restock:
