@@ -7,13 +7,17 @@
 # out commerce_relay, the program that transmits events, and needs neither libcurl
 # nor libmicrohttpd; STOPS=1 builds stop points in, for tests: src/base/stop.h.
 
-EXTENSION = commerce
+EXTENSION = commerce commerce_router
 SQL_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" commerce.control)
 RELEASE := $(shell sed -n 's/.*"version": "\(.*\)".*/\1/p' META.json | sed 1q)
 SCRIPT = sql/commerce--$(SQL_VERSION).sql
 SCRIPT_PARTS = $(sort $(wildcard sql/[0-9]*.sql))
 DATA = $(wildcard sql/commerce--*--*.sql)
-DATA_built = $(SCRIPT)
+# The router's script: what it shares with its nodes is printed from their parts.
+ROUTER_SCRIPT = sql/commerce_router--$(SQL_VERSION).sql
+ROUTER_PARTS = $(sort $(wildcard sql/router/[0-9]*.sql))
+SHARED_PARTS = $(filter sql/1% sql/3% sql/5%,$(SCRIPT_PARTS))
+DATA_built = $(SCRIPT) $(ROUTER_SCRIPT)
 MODULE_big = commerce
 OBJS = $(patsubst %.c,%.o,$(filter-out src/relay/%,$(sort $(wildcard src/*/*.c))))
 
@@ -111,6 +115,13 @@ $(SCRIPT): FORCE
 	@awk 'FNR == 1 && NR > 1 { print "" } { print }' $(SCRIPT_PARTS) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
+$(ROUTER_SCRIPT): FORCE
+	@{ cat sql/router/00_*.sql && perl sql/router/generate.pl types $(SHARED_PARTS) && \
+		cat sql/router/[2-4]*.sql && perl sql/router/generate.pl proxies $(SHARED_PARTS) && \
+		cat sql/router/[67]*.sql && perl sql/router/generate.pl api $(SHARED_PARTS) && \
+		cat sql/router/9*.sql; } >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
 dist: $(SCRIPT) ## pack the sources of a release, script built, as commerce-VERSION.zip
 	@[ -e .git ] || { echo "make dist packs what is committed: it needs a git clone" >&2; exit 1; }
 	@[ -z "$$(git status --porcelain)" ] || { \
@@ -126,6 +137,11 @@ demo: ## show a day in a shop, on a server of its own
 	@echo "Building commerce, and starting a server for the demo"
 	@test/server.sh -c shared_preload_libraries=commerce -c commerce.databases=postgres \
 		test/demo/run.sh
+
+demo-cluster: ## show a rush at a router and three nodes, of which one is killed
+	@test/packages.sh cluster
+	@echo "Building commerce, and starting a server for the router"
+	@RELAY=no test/server.sh test/demo_cluster/run.sh
 
 test: ## run all tests on a server of their own
 	@test/packages.sh test
@@ -208,5 +224,5 @@ bench: ## measure calls beside their peers
 checkver: ## check that versions and names agree
 	@test/checkver.sh
 
-.PHONY: FORCE all install uninstall installcheck clean help dist deb demo test test-assertions \
+.PHONY: FORCE all install uninstall installcheck clean help dist deb demo demo-cluster test test-assertions \
 	test-sanitize test-valgrind test-sqlsmith test-stops test-mutants mutate test-matrix test-upgrade test-deb test-container check accept indent typedefs lint coverage fuzz soak report bench checkver

@@ -22,3 +22,5 @@ CREATE SEQUENCE commerce.subscription_no_seq AS integer START 2;
 COMMENT ON SEQUENCE commerce.subscription_no_seq IS 'Generated stored_subscriptions.subscription_no. 1 is the subscription default that is there from the start.';
 CREATE SEQUENCE commerce.cursor_no_seq;
 COMMENT ON SEQUENCE commerce.cursor_no_seq IS 'Generated cursors.cursor_no.';
+CREATE SEQUENCE commerce.transfer_id_seq MAXVALUE 9007199254740991;
+COMMENT ON SEQUENCE commerce.transfer_id_seq IS 'Generated transfers_out.transfer_id.';

@@ -52,7 +52,7 @@ CREATE TABLE commerce.coupon_policies (
 	discount_value		bigint NOT NULL,
 	max_discount_amount	bigint,
 	min_order_amount	bigint NOT NULL,
-	quantity			bigint NOT NULL,
+	quantity			bigint NOT NULL DEFAULT 0,
 	per_user_limit		integer NOT NULL,
 	issue_from			timestamptz NOT NULL,
 	issue_until			timestamptz,
@@ -287,3 +287,50 @@ CREATE TABLE commerce.idempotency_keys (
 COMMENT ON TABLE commerce.idempotency_keys IS 'What each idempotency key stands for. user_id is 0 for adjust_stock, which has no user.';
 COMMENT ON COLUMN commerce.idempotency_keys.object_id IS 'entry_no, coupon_id, order_id or option_id, by function.';
 CREATE INDEX idempotency_keys_created_at_idx ON commerce.idempotency_keys USING brin (created_at);
+
+CREATE TABLE commerce.cluster_membership (
+	one_row		boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+	node_no		integer NOT NULL CHECK (node_no > 0),
+	first_id	bigint NOT NULL,
+	buckets		bytea NOT NULL CHECK (octet_length(buckets) = 512),
+	joined_at	timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE commerce.cluster_membership IS 'Which node of a cluster this database is; a shop by itself has no row here.';
+COMMENT ON COLUMN commerce.cluster_membership.first_id IS 'Ids of orders, coupons and events from this one on have the bucket of their user in the lowest 12 bits.';
+COMMENT ON COLUMN commerce.cluster_membership.buckets IS 'A bit for each of 4096 buckets, as get_bit() counts them: is it this node''s?';
+
+CREATE TABLE commerce.transfers_out (
+	transfer_id	bigint PRIMARY KEY DEFAULT nextval('commerce.transfer_id_seq'),
+	counter		text COLLATE "C" NOT NULL CHECK (counter IN ('stock', 'coupon_quota')),
+	object_id	bigint NOT NULL,
+	quantity	bigint NOT NULL CHECK (quantity > 0),
+	taker		integer NOT NULL,
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	settled_at	timestamptz
+);
+COMMENT ON TABLE commerce.transfers_out IS 'Units of stock or quota that this node of a cluster gave to another. Never purged.';
+COMMENT ON COLUMN commerce.transfers_out.taker IS 'node_no of the node that they are for.';
+COMMENT ON COLUMN commerce.transfers_out.settled_at IS 'When the taker was known to have them. NULL: whoever meets it finishes it.';
+CREATE INDEX transfers_out_unsettled_idx ON commerce.transfers_out (counter, object_id)
+	WHERE settled_at IS NULL;
+
+CREATE TABLE commerce.transfers_in (
+	giver		integer,
+	transfer_id	bigint,
+	counter		text COLLATE "C" NOT NULL CHECK (counter IN ('stock', 'coupon_quota')),
+	object_id	bigint NOT NULL,
+	quantity	bigint NOT NULL CHECK (quantity > 0),
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (giver, transfer_id)
+);
+COMMENT ON TABLE commerce.transfers_in IS 'Units of stock or quota that this node of a cluster was given. Never purged.';
+COMMENT ON COLUMN commerce.transfers_in.giver IS 'node_no of the node that they are from.';
+
+CREATE TABLE commerce.transfer_sums (
+	counter		text COLLATE "C",
+	object_id	bigint,
+	sent		bigint NOT NULL CHECK (sent >= 0),
+	received	bigint NOT NULL CHECK (received >= 0),
+	PRIMARY KEY (counter, object_id)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE commerce.transfer_sums IS 'All units that this node of a cluster ever gave and was given, by option or policy.';

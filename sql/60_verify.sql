@@ -62,7 +62,8 @@ LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $verify_stock$
-SELECT 'stock_conserved', o.option_id, coalesce(a.quantity, 0),
+SELECT 'stock_conserved', o.option_id,
+	   coalesce(a.quantity, 0) + coalesce(t.received, 0) - coalesce(t.sent, 0),
 	   coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
 FROM commerce.product_options o
 LEFT JOIN (SELECT option_id, sum(quantity) AS quantity
@@ -73,7 +74,9 @@ LEFT JOIN (SELECT i.option_id, sum(i.quantity - i.refunded_quantity) AS quantity
 		   FROM commerce.order_items i JOIN commerce.orders USING (order_id)
 		   WHERE status NOT IN ('cancelled', 'expired')
 		   GROUP BY i.option_id) i USING (option_id)
-WHERE coalesce(a.quantity, 0) <> coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
+LEFT JOIN commerce.transfer_sums t ON t.counter = 'stock' AND t.object_id = o.option_id
+WHERE coalesce(a.quantity, 0) + coalesce(t.received, 0) - coalesce(t.sent, 0)
+	<> coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
 $verify_stock$;
 COMMENT ON FUNCTION commerce.verify_stock IS
 'Part of verify(): what was brought in is either there or sold (level admin).';

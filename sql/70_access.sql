@@ -7,26 +7,36 @@
 -- script that brings it replaces the list.
 CREATE FUNCTION commerce.access_rights()
 RETURNS TABLE (level text, privilege text, object_name text)
-LANGUAGE SQL IMMUTABLE PARALLEL SAFE ROWS 60
+LANGUAGE SQL IMMUTABLE PARALLEL SAFE ROWS 120
 SET search_path = pg_catalog, pg_temp
 AS $access_rights$
 SELECT r.level, r.privilege, n.object_name
 FROM (VALUES
 	('reader', 'SELECT', '{users, balances, balance_history, coupon_policies, coupons,
 		products, product_options, stock_adjustments, orders, order_items, events,
-		subscriptions, deliveries, stock, coupon_quota, coupon_wallet}'::text[]),
+		subscriptions, deliveries, stock, coupon_quota, coupon_wallet, cluster_membership}'::text[]),
 	('reader', 'USAGE', '{commerce, balance_entry_type, discount_type, coupon_status,
 		order_status, delivery_status}'),
-	('reader', 'EXECUTE', '{get_balance, quote_order, get_order, popular_products, metrics}'),
+	('reader', 'EXECUTE', '{bucket, get_balance, quote_order, get_order, popular_products, metrics}'),
 	('app', 'EXECUTE', '{create_user, set_user_name, charge_balance, use_balance, issue_coupon,
 		use_coupon, place_order, place_orders, hold_order, pay_order, cancel_order,
 		refund_order, expire_orders}'),
 	('relay', 'EXECUTE', '{claim_events, ack_events, fail_event, release_events,
 		pause_subscription, resume_subscription}'),
-	('admin', 'SELECT', '{coupon_quota_slots, stock_slots, idempotency_keys,
+	('router', 'EXECUTE', '{try_create_user, try_set_user_name, try_erase_user,
+		try_create_product, try_create_product_option, try_set_price, try_adjust_stock,
+		try_create_coupon_policy, try_update_coupon_policy, try_close_coupon_policy,
+		try_issue_coupons, try_revoke_coupon, try_spread_stock, try_spread_coupon_quota,
+		try_charge_balance, try_use_balance, try_get_balance, try_issue_coupon, try_use_coupon,
+		try_place_order, try_quote_order, try_hold_order, try_pay_order, try_cancel_order,
+		try_refund_order, try_expire_orders, try_get_order, try_place_orders,
+		try_popular_products, try_purge_idempotency_keys, transfer_out, transfer_in,
+		transfer_settled, unsettled_transfers, unsold, verify_node, node_transfers, add_coupon_quota, try_add_coupon_quota,
+		catalogue_is_followed}'),
+	('admin', 'SELECT', '{transfers_out, transfers_in, transfer_sums, coupon_quota_slots, stock_slots, idempotency_keys,
 		stored_subscriptions, live_subscriptions, stored_deliveries, cursors, event_horizon,
 		event_origins, wanted_events, unpassed_events, unclaimed_deliveries, claimed_deliveries}'),
-	('admin', 'EXECUTE', '{erase_user, spread_stock, spread_coupon_quota,
+	('admin', 'EXECUTE', '{join_cluster, publish_catalogue, membership_changed, erase_user, spread_stock, spread_coupon_quota,
 		update_coupon_policy, issue_coupons, advance_sequences, additions, added_columns,
 		added_objects, member_columns, create_product,
 		 create_product_option, set_price,
@@ -145,8 +155,8 @@ BEGIN
 			CASE WHEN grantee IS NULL THEN 'grantee' ELSE 'level' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF level NOT IN ('reader', 'app', 'relay', 'admin') THEN
-		RAISE EXCEPTION 'level must be reader, app, relay or admin'
+	IF level NOT IN ('reader', 'app', 'relay', 'router', 'admin') THEN
+		RAISE EXCEPTION 'level must be reader, app, relay, router or admin'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = grantee) THEN
@@ -170,7 +180,7 @@ BEGIN
 END
 $grant_access$;
 COMMENT ON FUNCTION commerce.grant_access IS
-'Gives a role one of the levels of access_rights() (level admin): reader (SELECT and the read functions), app (reader, and what a shop calls), relay (reader, and what transmits events), admin (everything). Levels add up; no level may write a table directly. Raises 22004, 22023.';
+'Gives a role one of the levels of access_rights() (level admin): reader (SELECT and the read functions), app (reader, and what a shop calls), relay (reader, and what transmits events), router (reader, and what a router of a cluster forwards), admin (everything). Levels add up; no level may write a table directly. Raises 22004, 22023.';
 
 CREATE FUNCTION commerce.revoke_access(grantee regrole)
 RETURNS void

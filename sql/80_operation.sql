@@ -33,12 +33,17 @@ BEGIN
 		('orders', 'order_id', 'order_id_seq'),
 		('events', 'event_id', 'event_id_seq'),
 		('stored_subscriptions', 'subscription_no', 'subscription_no_seq'),
-		('cursors', 'cursor_no', 'cursor_no_seq')) v (table_name, column_name, sequence_name)
+		('cursors', 'cursor_no', 'cursor_no_seq'),
+		('transfers_out', 'transfer_id', 'transfer_id_seq')) v (table_name, column_name, sequence_name)
 	LOOP
-		EXECUTE format('SELECT coalesce(max(%1$I), 0) + $1 FROM commerce.%2$I WHERE %1$I < $2',
-			id.column_name, id.table_name) INTO wanted
-			USING CASE id.table_name WHEN 'stored_subscriptions' THEN least(margin, 1000000)
-				ELSE margin END, far_away;
+		EXECUTE format('SELECT coalesce(max(%1$I), 0) FROM commerce.%2$I WHERE %1$I < $1',
+			id.column_name, id.table_name) INTO wanted USING far_away;
+		IF id.table_name IN ('coupons', 'orders', 'events') AND wanted >= (
+			SELECT m.first_id FROM commerce.cluster_membership m) THEN
+			wanted := wanted / 4096; -- the lowest bits are the bucket
+		END IF;
+		wanted := wanted + CASE id.table_name WHEN 'stored_subscriptions' THEN least(margin, 1000000)
+			ELSE margin END;
 		EXECUTE format('SELECT $1 > last_value OR $1 = last_value AND NOT is_called
 			FROM commerce.%I', id.sequence_name) INTO is_behind USING wanted;
 		IF is_behind THEN
@@ -125,7 +130,10 @@ WITH tables AS (
 	FROM tables t
 	JOIN pg_constraint n ON n.conrelid = t.oid AND n.contype IN ('c', 'f', 'u', 'x')
 	WHERE n.conname NOT IN ('balances_balance_check', 'coupon_quota_slots_quantity_check',
-		'stock_slots_quantity_check', 'event_horizon_one_row_check',
+		'stock_slots_quantity_check', 'event_horizon_one_row_check', 'cluster_membership_one_row_check',
+		'cluster_membership_node_no_check', 'cluster_membership_buckets_check',
+		'transfers_out_counter_check', 'transfers_out_quantity_check', 'transfers_in_counter_check',
+		'transfers_in_quantity_check', 'transfer_sums_sent_check', 'transfer_sums_received_check',
 		'coupons_user_id_policy_id_issue_no_key')
 ), indexes AS (
 	SELECT x.indexrelid AS oid, x.indexrelid::regclass::text AS name,
@@ -137,7 +145,7 @@ WITH tables AS (
 	  AND i.relname NOT IN ('product_options_product_id_idx', 'stock_adjustments_option_id_idx',
 		'orders_paid_at_idx', 'orders_user_id_order_id_idx', 'orders_pending_idx',
 		'stored_deliveries_due_idx', 'stored_deliveries_unfinished_idx', 'stored_deliveries_dead_idx',
-		'idempotency_keys_created_at_idx')
+		'idempotency_keys_created_at_idx', 'transfers_out_unsettled_idx')
 ), parameters AS (
 	SELECT t.table_name, r.prefix || o.option_name AS name, o.option_value AS value
 	FROM tables t
@@ -148,7 +156,8 @@ WITH tables AS (
 		('balances', 'fillfactor', '50'), ('coupon_quota_slots', 'fillfactor', '25'),
 		('coupons', 'fillfactor', '80'), ('product_options', 'fillfactor', '90'),
 		('stock_slots', 'fillfactor', '25'), ('orders', 'fillfactor', '90'),
-		('stored_deliveries', 'fillfactor', '80'), ('idempotency_keys', 'fillfactor', '80'))
+		('stored_deliveries', 'fillfactor', '80'), ('idempotency_keys', 'fillfactor', '80'),
+		('transfer_sums', 'fillfactor', '50'))
 ), policies AS (
 	SELECT p.oid, t.table_name, quote_ident(p.polname) AS name, format(' AS %s FOR %s TO %s%s%s',
 		CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,

@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing:
 #
 #   packages.sh [test | release | bench | assertions | roots | indent | lint | coverage |
-#               sanitize | valgrind | sqlsmith | fuzz]
+#               sanitize | valgrind | sqlsmith | fuzz | cluster]
 #
 # "release" is what the tests that matrix.sh runs on a release need, all but the
 # peers of the relay. "test" takes the clients' drivers too with TEST_CLIENTS=yes.
@@ -126,6 +126,13 @@ need_to_build()
 	need perl command -v prove
 }
 
+# A router, and what buys at it.
+need_cluster()
+{
+	need "postgresql-$major-plproxy" test -f "$sharedir/extension/plproxy.control"
+	need python3-psycopg /usr/bin/python3 -c "import psycopg"
+}
+
 need_to_test()
 {
 	need libipc-run-perl perl -MIPC::Run -e 1
@@ -133,7 +140,7 @@ need_to_test()
 	need libio-socket-ssl-perl perl -MIO::Socket::SSL -e 1
 	need openssl command -v openssl
 	need git command -v git
-	need python3-psycopg /usr/bin/python3 -c "import psycopg"
+	need_cluster
 	need pgbouncer has_program pgbouncer
 	! apt-cache show pg-bsd-indent >/dev/null 2>&1 || need_to_indent
 }
@@ -201,6 +208,7 @@ case $kind in
 	*) need_to_build ;;
 esac
 case $kind in
+	cluster) need_cluster ;;
 	release) need_to_test ;;
 	test | coverage)
 		need_to_test

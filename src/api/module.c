@@ -5,12 +5,14 @@
 #include "postgres.h"
 
 #include "api/settings.h"
+#include "base/bucket.h"
 #include "base/entry.h"
 #include "base/metrics.h"
 #include "base/refusal.h"
 #include "base/tables.h"
 #include "fmgr.h"
 #include "notify/notify.h"
+#include "router/map.h"
 #include "row/row_target.h"
 #include "worker/launcher.h"
 
@@ -26,7 +28,9 @@ _PG_init(void)
 	entry_init();
 	metrics_init();
 	tables_init();
+	bucket_init();
 	row_target_init();
 	notify_init();
+	map_init();
 	launcher_init();
 }

@@ -376,6 +376,20 @@ refusal_raise(const Refusal *refusal)
 			 errdetail_internal("%s", printable(detail_text))));
 }
 
+void
+refusal_raise_texts(const char *sqlstate, const char *message,
+					const char *detail, const char *hint)
+{
+	if (strlen(sqlstate) != 5)
+		elog(ERROR, "unexpected SQLSTATE");
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
+								   sqlstate[3], sqlstate[4])),
+			 errmsg_internal("%s", message),
+			 detail ? errdetail_internal("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0));
+}
+
 /* ---- the server's log ---- */
 
 bool		refusal_is_logged;
@@ -392,7 +406,8 @@ keep_from_log(ErrorData *error)
 {
 	if (!refusal_is_logged && error->elevel == ERROR &&
 		error->funcname != NULL &&
-		strcmp(error->funcname, "refusal_raise") == 0)
+		(strcmp(error->funcname, "refusal_raise") == 0 ||
+		 strcmp(error->funcname, "refusal_raise_texts") == 0))
 		error->output_to_server = false;
 	if (previous_log_hook)
 		previous_log_hook(error);

@@ -104,6 +104,15 @@ extern int	refusal_errcode(RefusalCode code);
 /* ereport it with its SQLSTATE, message and DETAIL. */
 pg_noreturn extern void refusal_raise(const Refusal *refusal);
 
+/*
+ * Raise what another server answered, refusal or not. detail and hint may be
+ * NULL.
+ */
+pg_noreturn extern void refusal_raise_texts(const char *sqlstate,
+											const char *message,
+											const char *detail,
+											const char *hint);
+
 /* The setting commerce.log_refusals. */
 extern bool refusal_is_logged;
 

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/bucket.h"
 #include "common/int.h"
 #include "counter/counter.h"
 #include "miscadmin.h"
@@ -17,6 +18,12 @@
  */
 #define ALL_SLOTS_QUANTITY	(INT64CONST(1) << 40)
 #define ALL_SLOTS_SUM		(INT64CONST(1) << 62)
+
+static void
+counter_create_if_absent(Work *work, TableId table, int64 id)
+{
+	(void) row_insert_if_absent(slot_new(work, table, id, 0, 0, 0));
+}
 
 /* Lock slots, ascending, until somebody else's; how many. */
 static int
@@ -103,12 +110,20 @@ needs_all_slots(const Slots *all, int64 quantity)
 	return all->sum > ALL_SLOTS_SUM || quantity > ALL_SLOTS_QUANTITY;
 }
 
-/* All slots of a counter that somebody gives to. */
+/*
+ * All slots of a counter that somebody gives to. A node of a cluster makes it
+ * then: of most counters it had nothing yet.
+ */
 static Slots
 read_slots_to_give(Work *work, TableId table, int64 id)
 {
 	Slots		all = slots_read_now(work, table, id, 0);
 
+	if (all.count == 0 && bucket_is_in_cluster())
+	{
+		counter_create_if_absent(work, table, id);
+		all = slots_read_now(work, table, id, 0);
+	}
 	if (all.count == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

@@ -11,9 +11,9 @@
 #include "miscadmin.h"
 #include "storage/proc.h"
 
-void
-slot_insert(Work *work, TableId table, int64 id, int32 number, int32 level,
-			int64 quantity)
+Row *
+slot_new(Work *work, TableId table, int64 id, int32 number, int32 level,
+		 int64 quantity)
 {
 	Row		   *slot = row_new(work, table);
 
@@ -21,7 +21,14 @@ slot_insert(Work *work, TableId table, int64 id, int32 number, int32 level,
 	row_set_int32(slot, SLOTS_SLOT, number);
 	row_set_int32(slot, SLOTS_LEVEL, level);
 	row_set_int64(slot, SLOTS_QUANTITY, quantity);
-	row_insert(slot);
+	return slot;
+}
+
+void
+slot_insert(Work *work, TableId table, int64 id, int32 number, int32 level,
+			int64 quantity)
+{
+	row_insert(slot_new(work, table, id, number, level, quantity));
 }
 
 void

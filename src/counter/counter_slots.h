@@ -38,6 +38,9 @@ typedef struct CounterHold
 	bool		is_only;		/* there is no other slot */
 } CounterHold;
 
+/* A new slot, not inserted yet; and one that is. */
+extern Row *slot_new(Work *work, TableId table, int64 id, int32 number,
+					 int32 level, int64 quantity);
 extern void slot_insert(Work *work, TableId table, int64 id, int32 number,
 						int32 level, int64 quantity);
 extern void slot_update(Row *slot, int32 level, int64 quantity);

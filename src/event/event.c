@@ -24,6 +24,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "base/bucket.h"
 #include "base/entry.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -66,14 +67,14 @@ event_type_exists(const char *event_type)
 }
 
 static Row *
-new_event(Work *work, int64 event_id, const char *event_type, int64 order_id,
+new_event(Row *order, int64 event_id, const char *event_type,
 		  FullTransactionId xact_id)
 {
-	Row		   *event = row_new(work, TABLE_EVENTS);
+	Row		   *event = row_new(order->work, TABLE_EVENTS);
 
 	row_set_int64(event, EVENTS_EVENT_ID, event_id);
 	row_set(event, EVENTS_EVENT_TYPE, CStringGetTextDatum(event_type));
-	row_set_int64(event, EVENTS_ORDER_ID, order_id);
+	row_set_int64(event, EVENTS_ORDER_ID, row_int64(order, ORDERS_ORDER_ID));
 	row_set_now(event, EVENTS_CREATED_AT);
 	row_set_int64(event, EVENTS_ORIGIN, event_origin());
 	row_set_int64(event, EVENTS_XACT_ID,
@@ -82,22 +83,24 @@ new_event(Work *work, int64 event_id, const char *event_type, int64 order_id,
 }
 
 void
-event_write_first(Work *work, int64 order_id)
+event_write_first(Row *order)
 {
-	row_insert(new_event(work, sequence_next(SEQUENCE_EVENT_ID),
-						 EVENT_ORDER_PAID, order_id,
+	int64		event_id = id_next(SEQUENCE_EVENT_ID,
+								   row_int64(order, ORDERS_USER_ID));
+
+	row_insert(new_event(order, event_id, EVENT_ORDER_PAID,
 						 GetTopFullTransactionId()));
 	notify_at_commit();
 }
 
 void
-event_write_later(Work *work, const char *event_type, int64 order_id,
-				  Jsonb *refund)
+event_write_later(Row *order, const char *event_type, Jsonb *refund)
 {
 	FullTransactionId xact_id = GetTopFullTransactionId();
 	FullTransactionId next = ReadNextFullTransactionId();
-	Row		   *event = new_event(work, sequence_next_of_all(SEQUENCE_EVENT_ID),
-								  event_type, order_id, xact_id);
+	int64		event_id = id_next_of_all(SEQUENCE_EVENT_ID,
+										  row_int64(order, ORDERS_USER_ID));
+	Row		   *event = new_event(order, event_id, event_type, xact_id);
 
 	if (U64FromFullTransactionId(next) > U64FromFullTransactionId(xact_id) + 1)
 		row_set_int64(event, EVENTS_FOLLOWS_XACT_ID,

@@ -20,9 +20,9 @@
  * order's lock. refund is what the payload of EVENT_ORDER_REFUNDED says of it;
  * NULL for others.
  */
-extern void event_write_first(Work *work, int64 order_id);
-extern void event_write_later(Work *work, const char *event_type,
-							  int64 order_id, Jsonb *refund);
+extern void event_write_first(Row *order);
+extern void event_write_later(Row *order, const char *event_type,
+							  Jsonb *refund);
 
 /* Is there such a type of events? */
 extern bool event_type_exists(const char *event_type);

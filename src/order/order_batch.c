@@ -24,6 +24,7 @@
 #include "postgres.h"
 
 #include "base/answers.h"
+#include "base/bucket.h"
 #include "base/entry.h"
 #include "base/ids.h"
 #include "catalog/pg_type.h"
@@ -366,7 +367,7 @@ place_nth(Part *part, int i, int64 *order_id)
 	else if (requested->order_id)
 		*order_id = requested->order_id;
 	else
-		*order_id = sequence_next(SEQUENCE_ORDER_ID);
+		*order_id = id_next(SEQUENCE_ORDER_ID, request->user_id);
 	take_locked(part, *order_id, request, &decision);
 	if (key)
 		order_key_use(part->work, key, request);

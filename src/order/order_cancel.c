@@ -92,7 +92,7 @@ cancel_locked(Work *work, int64 order_id, text *reason, bool restock,
 	if (was_paid)
 	{
 		give_back_payment(order, &lines, &payment);
-		event_write_later(work, EVENT_ORDER_CANCELLED, order_id, NULL);
+		event_write_later(order, EVENT_ORDER_CANCELLED, NULL);
 	}
 	order_give_back_coupon(order);
 	return give_back_lines(work, order_id, &lines, restock);

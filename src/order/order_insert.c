@@ -73,6 +73,6 @@ order_insert(Work *work, int64 order_id, const OrderRequest *request,
 
 	insert_lines(work, order_id, pricing);
 	if (request->ttl == NULL)
-		event_write_first(work, order_id);
+		event_write_first(order);
 	return order;
 }

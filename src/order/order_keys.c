@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "base/bucket.h"
 #include "lib/qunique.h"
 #include "miscadmin.h"
 #include "order/order_keys.h"
@@ -131,7 +132,8 @@ take_order_ids(RequestedOrder *requests, int count)
 {
 	for (int i = 0; i < count; i++)
 		if (requests[i].refusal == NULL)
-			requests[i].order_id = sequence_next(SEQUENCE_ORDER_ID);
+			requests[i].order_id = id_next(SEQUENCE_ORDER_ID,
+										   requests[i].order.user_id);
 }
 
 OrderKeys

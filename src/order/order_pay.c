@@ -60,7 +60,7 @@ pay_pending(Work *work, int64 order_id, Row **paid)
 	row_set_enum(*paid, ORDERS_STATUS, ORDER_PAID);
 	row_set_now(*paid, ORDERS_PAID_AT);
 	row_update(order, *paid);
-	event_write_first(work, order_id);
+	event_write_first(order);
 	return NULL;
 }
 

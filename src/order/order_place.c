@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "base/args.h"
+#include "base/bucket.h"
 #include "base/entry.h"
 #include "catalog/pg_type.h"
 #include "order/order_decide.h"
@@ -125,7 +126,7 @@ make_order(Work *work, const OrderRequest *request, text *key, Row **order)
 
 	if (key)
 	{
-		order_id = sequence_next(SEQUENCE_ORDER_ID);
+		order_id = id_next(SEQUENCE_ORDER_ID, request->user_id);
 		refusal = claim_key(work, request, key, order_id, order);
 		if (refusal || *order)
 			return refusal;
@@ -134,7 +135,7 @@ make_order(Work *work, const OrderRequest *request, text *key, Row **order)
 	if (refusal)
 		return refusal;
 	if (order_id == 0)
-		order_id = sequence_next(SEQUENCE_ORDER_ID);
+		order_id = id_next(SEQUENCE_ORDER_ID, request->user_id);
 	*order = write_order(&locking, order_id, request, &decision);
 	return NULL;
 }

@@ -220,8 +220,7 @@ write_refund(Row *order, RefundPlan *plan, Row **refunded)
 		payment_give_back(&plan->payment, plan->amount, order_id);
 		payment_write(&plan->payment);
 	}
-	event_write_later(order->work, EVENT_ORDER_REFUNDED, order_id,
-					  describe_refund(plan));
+	event_write_later(order, EVENT_ORDER_REFUNDED, describe_refund(plan));
 	if (plan->is_rest)
 		order_give_back_coupon(order);
 	return give_back_items(order->work, order_id, plan);

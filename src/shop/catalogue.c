@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/args.h"
+#include "base/bucket.h"
 #include "base/entry.h"
 #include "catalog/pg_type.h"
 #include "counter/counter.h"
@@ -39,7 +40,8 @@ catalogue_insert(Row *row, ColumnId key_column, SequenceId sequence,
 
 	do
 	{
-		id = sequence_next(sequence);
+		id = sequence == SEQUENCE_USER_ID ? id_next_user() :
+			sequence_next(sequence);
 		row_set_int64(row, key_column, id);
 	} while (!row_insert_if_absent(row));
 	return id;

@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "base/answers.h"
 #include "base/args.h"
+#include "base/bucket.h"
 #include "base/entry.h"
 #include "base/ids.h"
 #include "catalog/pg_type.h"
@@ -129,7 +130,7 @@ insert_coupon(Work *work, const IssueTerms *terms, int64 user_id,
 
 		*coupon = new_coupon(work, terms, user_id,
 							 coupon_id ? coupon_id :
-							 sequence_next(SEQUENCE_COUPON_ID),
+							 id_next(SEQUENCE_COUPON_ID, user_id),
 							 issued + 1);
 		if (row_insert_if_absent_by(*coupon, lengthof(issue_columns),
 									issue_columns))
@@ -141,7 +142,7 @@ insert_coupon(Work *work, const IssueTerms *terms, int64 user_id,
 static Refusal *
 issue_one(Work *work, int64 policy_id, const Idempotency *scope, Row **coupon)
 {
-	int64		coupon_id = scope->key ? sequence_next(SEQUENCE_COUPON_ID) : 0;
+	int64		coupon_id = 0;
 	StringInfoData arguments;
 	IssueTerms	terms;
 	Refusal    *refusal;
@@ -149,6 +150,8 @@ issue_one(Work *work, int64 policy_id, const Idempotency *scope, Row **coupon)
 	CounterHold hold;
 	int64		available;
 
+	if (scope->key)
+		coupon_id = id_next(SEQUENCE_COUPON_ID, scope->user_id);
 	initStringInfo(&arguments);
 	appendStringInfo(&arguments, INT64_FORMAT, policy_id);
 	refusal = idempotency_claim(work, scope, &arguments, &coupon_id, &replay);
@@ -300,7 +303,7 @@ choose(IssueBatch *batch, int64 available)
 		if (available > 0)
 		{
 			available--;
-			to->coupon_id = sequence_next(SEQUENCE_COUPON_ID);
+			to->coupon_id = id_next(SEQUENCE_COUPON_ID, to->user_id);
 		}
 		else
 			to->outcome = QUOTA_GONE;

@@ -11,6 +11,7 @@
 #include "base/args.h"
 #include "base/entry.h"
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "counter/counter.h"
 #include "shop/catalogue.h"
 #include "shop/coupon_policy.h"
@@ -326,6 +327,38 @@ ENTRY_POINT(update_coupon_policy)
 		refusal_check(change_quota(&work, policy_id,
 								   row_int64(policy, COUPON_POLICIES_QUANTITY),
 								   PG_GETARG_INT64(UPDATE_QUANTITY)));
+	row_update(policy, changed);
+	result = row_datum(changed);
+	row_end(&work);
+	return result;
+}
+
+static Entry add_coupon_quota_entry = {
+	.arguments = {{"policy_id", INT8OID}, {"added", INT8OID}},
+	.row = "coupon_policies"
+};
+
+/* Change this node's part of the quantity: doc/scale.md. */
+ENTRY_POINT(add_coupon_quota)
+{
+	int64		policy_id = PG_GETARG_INT64(0);
+	int64		quantity;
+	int64		changed_quantity;
+	Work		work;
+	Row		   *policy;
+	Row		   *changed;
+	Datum		result;
+
+	row_begin_write(&work, "add_coupon_quota()");
+	policy = row_lock(&work, TABLE_COUPON_POLICIES, Int64GetDatum(policy_id));
+	if (policy == NULL)
+		refusal_raise(refuse_coupon_policy_not_found(policy_id));
+	quantity = row_int64(policy, COUPON_POLICIES_QUANTITY);
+	if (pg_add_s64_overflow(quantity, PG_GETARG_INT64(1), &changed_quantity))
+		args_invalid("added", "leave a quantity up to 2^63-1");
+	refusal_check(change_quota(&work, policy_id, quantity, changed_quantity));
+	changed = row_change(policy);
+	row_set_int64(changed, COUPON_POLICIES_QUANTITY, changed_quantity);
 	row_update(policy, changed);
 	result = row_datum(changed);
 	row_end(&work);

@@ -53,6 +53,7 @@ sub take_over
 	my $text = read_file("sql/$part");
 
 	return $text if !defined $create;
+	return $text =~ /^(DO \$\$\n.*?^\$\$;\n)/ms ? $1 : die "sql/$part must have a DO" if $create eq 'DO';
 	my ($how, $name) = $create =~ /^(.*) FUNCTION (\S+)$/;
 	my ($function) = $text =~
 		/^CREATE (FUNCTION \Q$name\E\(.*?^COMMENT ON FUNCTION \Q$name\E .*?;\n)/ms

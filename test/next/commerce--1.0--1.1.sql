@@ -9,6 +9,9 @@ COMMENT ON COLUMN commerce.orders.memo IS 'What was noted when it was made.';
 DROP FUNCTION commerce.place_order(bigint, jsonb, bigint, text, bigint);
 @53_orders.sql CREATE FUNCTION commerce.place_order
 REVOKE ALL ON FUNCTION commerce.place_order FROM PUBLIC;
+DROP FUNCTION commerce.try_place_order(bigint, jsonb, bigint, text, bigint);
+@58_node.sql DO
+REVOKE ALL ON FUNCTION commerce.try_place_order FROM PUBLIC;
 
 @56_memos.sql
 -- Of what is new only: what an extension's script says of other rights than those

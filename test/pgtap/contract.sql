@@ -122,6 +122,24 @@ INSERT INTO contract VALUES
 	('purge_events', 'older_than interval DEFAULT ''7 days''::interval',
 	 'bigint', 'volatile', 'unsafe'),
 	('event_origin', '', 'bigint', 'stable', 'safe'),
+	-- nodes of a cluster
+	('bucket', 'user_id bigint', 'integer', 'immutable', 'safe'),
+	('membership_changed', '', 'void', 'volatile', 'unsafe'),
+	('join_cluster', 'node_no integer, buckets int4multirange, first_id bigint DEFAULT NULL::bigint, '
+	 'force boolean DEFAULT false', 'commerce.cluster_membership', 'volatile', 'unsafe'),
+	('transfer_out', 'counter text, object_id bigint, wanted bigint, taker integer',
+	 'commerce.transfers_out', 'volatile', 'unsafe'),
+	('transfer_in', 'counter text, object_id bigint, quantity bigint, giver integer, transfer_id bigint',
+	 'boolean', 'volatile', 'unsafe'),
+	('transfer_settled', 'transfer_id bigint', 'boolean', 'volatile', 'unsafe'),
+	('unsettled_transfers', 'counter text, object_id bigint', 'SETOF commerce.transfers_out', 'stable', 'safe'),
+	('add_coupon_quota', 'policy_id bigint, added bigint', 'commerce.coupon_policies', 'volatile', 'unsafe'),
+	('verify_node', '', 'TABLE(check_name text, object_id bigint, expected numeric, actual numeric)', 'stable', 'safe'),
+	('node_transfers', '', 'TABLE(is_out boolean, giver integer, taker integer, transfer_id bigint, counter text, '
+	 'object_id bigint, quantity bigint, is_settled boolean)', 'stable', 'safe'),
+	('catalogue_is_followed', '', 'boolean', 'stable', 'safe'),
+	('publish_catalogue', '', 'void', 'volatile', 'unsafe'),
+	('unsold', 'counter text, object_id bigint', 'bigint', 'stable', 'safe'),
 	-- operation
 	('grant_access', 'grantee regrole, level text', 'void', 'volatile', 'unsafe'),
 	('revoke_access', 'grantee regrole', 'void', 'volatile', 'unsafe'),
@@ -147,6 +165,17 @@ SELECT 'verify_' || part, arguments, result, volatility, parallel
 FROM contract, unnest(ARRAY['users', 'balances', 'stock', 'coupons', 'orders', 'events', 'quantities', 'parents']) part
 WHERE name = 'verify';
 
+-- What a router forwards, each with a refusal as a value.
+INSERT INTO contract
+SELECT 'try_' || name, arguments, format('TABLE(answer %s, sqlstate text, message text, detail text, hint text)',
+	CASE WHEN result ~ '^TABLE' THEN 'json' ELSE result END), volatility, 'unsafe'
+FROM contract
+WHERE name IN ('create_user', 'set_user_name', 'erase_user', 'create_product', 'create_product_option', 'set_price',
+	'adjust_stock', 'create_coupon_policy', 'update_coupon_policy', 'close_coupon_policy', 'issue_coupons',
+	'revoke_coupon', 'spread_stock', 'spread_coupon_quota', 'charge_balance', 'use_balance', 'get_balance',
+	'issue_coupon', 'use_coupon', 'place_order', 'quote_order', 'hold_order', 'pay_order', 'cancel_order',
+	'refund_order', 'expire_orders', 'get_order', 'place_orders', 'popular_products', 'purge_idempotency_keys', 'add_coupon_quota');
+
 -- The functions as they are; it makes no difference to a caller whether result
 -- columns were declared as OUT arguments or as TABLE.
 SET LOCAL intervalstyle = 'postgres';
@@ -165,9 +194,10 @@ CREATE ROLE tap_nobody;
 CREATE ROLE tap_reader;
 CREATE ROLE tap_app;
 CREATE ROLE tap_relay;
+CREATE ROLE tap_router;
 CREATE ROLE tap_admin;
 SELECT count(commerce.grant_access(('tap_' || level)::regrole, level))
-FROM unnest(ARRAY['reader', 'app', 'relay', 'admin']) level \g /dev/null
+FROM unnest(ARRAY['reader', 'app', 'relay', 'router', 'admin']) level \g /dev/null
 
 CREATE FUNCTION pg_temp.callable_by(role_name text) RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT f.name FROM functions f
@@ -175,7 +205,7 @@ CREATE FUNCTION pg_temp.callable_by(role_name text) RETURNS SETOF text LANGUAGE 
 	  AND has_function_privilege(role_name, f.oid, 'EXECUTE')
 $$;
 
-SELECT plan(14);
+SELECT plan(15);
 
 SELECT bag_eq('SELECT name FROM functions', 'SELECT name FROM contract', 'these functions, each once');
 SELECT set_eq('SELECT name, arguments FROM functions', 'SELECT name, arguments FROM contract', 'arguments and defaults');
@@ -189,7 +219,7 @@ SELECT bag_eq(format($$SELECT * FROM pg_temp.callable_by('tap_%s')$$, level),
 	format($$SELECT object_name FROM commerce.access_rights() r
 		WHERE privilege = 'EXECUTE' AND (r.level IN ('reader', %L) OR %L = 'admin')$$, level, level),
 	level || ' may call these')
-FROM unnest(ARRAY['reader', 'app', 'relay', 'admin']) level;
+FROM unnest(ARRAY['reader', 'app', 'relay', 'router', 'admin']) level;
 
 SELECT bag_eq($$SELECT object_name FROM commerce.access_rights() WHERE privilege = 'EXECUTE'$$,
 	'SELECT DISTINCT name FROM contract', 'access_rights() has each function once');
@@ -197,7 +227,7 @@ SELECT bag_eq($$SELECT object_name FROM commerce.access_rights() WHERE privilege
 	$$SELECT relname::text FROM pg_class WHERE relnamespace = 'commerce'::regnamespace AND relkind IN ('r', 'v')$$,
 	'access_rights() has each table and view once');
 SELECT set_eq('SELECT DISTINCT level FROM commerce.access_rights()',
-	ARRAY['reader', 'app', 'relay', 'admin'], 'access_rights() knows these levels');
+	ARRAY['reader', 'app', 'relay', 'router', 'admin'], 'access_rights() knows these levels');
 SELECT set_eq($$SELECT f.name, m[1] FROM functions f,
 		regexp_matches(obj_description(f.oid, 'pg_proc'), '\(level (\w+)\)', 'g') m$$,
 	$$SELECT object_name, level FROM commerce.access_rights() WHERE privilege = 'EXECUTE'$$,

@@ -43,7 +43,8 @@ INSERT INTO readable VALUES
 	 'status delivery_status, attempt integer, failures integer, next_attempt_at timestamptz, '
 	 'locked_until timestamptz, last_error text, created_at timestamptz, delivered_at timestamptz'),
 	('stock', 'option_id bigint, product_id bigint, available bigint'),
-	('coupon_quota', 'policy_id bigint, quantity bigint, issued bigint, remaining bigint');
+	('coupon_quota', 'policy_id bigint, quantity bigint, issued bigint, remaining bigint'),
+	('cluster_membership', 'one_row boolean, node_no integer, first_id bigint, buckets bytea, joined_at timestamptz');
 
 -- coupon_wallet: all columns of coupons, then the policy's terms, then the state.
 CREATE TEMP VIEW columns AS
@@ -60,11 +61,12 @@ CREATE ROLE tap_nobody;
 CREATE ROLE tap_reader;
 CREATE ROLE tap_app;
 CREATE ROLE tap_relay;
+CREATE ROLE tap_router;
 CREATE ROLE tap_admin;
 SELECT count(commerce.grant_access(('tap_' || level)::regrole, level))
-FROM unnest(ARRAY['reader', 'app', 'relay', 'admin']) level \g /dev/null
+FROM unnest(ARRAY['reader', 'app', 'relay', 'router', 'admin']) level \g /dev/null
 
-SELECT plan(19);
+SELECT plan(20);
 
 SELECT is_empty($$
 	SELECT r.name, e.expected, c.column
@@ -88,7 +90,7 @@ SELECT enum_has_labels('commerce', 'delivery_status', '{available,running,delive
 
 SELECT set_eq(format($$SELECT name FROM relations WHERE kind <> 'S' AND has_table_privilege('tap_%s', oid, 'SELECT')$$, level),
 	$$SELECT name FROM readable UNION ALL SELECT 'coupon_wallet'$$, level || ' reads these')
-FROM unnest(ARRAY['reader', 'app', 'relay']) level;
+FROM unnest(ARRAY['reader', 'app', 'relay', 'router']) level;
 SELECT is_empty($$SELECT name FROM relations WHERE kind <> 'S' AND has_table_privilege('tap_nobody', oid, 'SELECT')$$,
 	'nobody reads nothing');
 SELECT is_empty($$

@@ -57,6 +57,9 @@ $node->safe_psql('postgres', qq(
 	SELECT commerce.cancel_order(order_id, E'tab\t, back\\slash, 이유')
 	FROM commerce.place_order(10, '$one') AS placed;
 
+	SELECT commerce.join_cluster(1, int4multirange(int4range(0, 4096)), force => true);
+	SELECT commerce.transfer_out('stock', 7, 1, 2), commerce.transfer_in('stock', 7, 1, 2, 1);
+
 	CREATE TABLE public.notes AS SELECT 'not ours' AS note;
 ));
 is_sound($node, 'the shop is sound before the dump');

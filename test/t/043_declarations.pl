@@ -117,7 +117,8 @@ foreach my $function (@declared)
 	my @arguments = @{ $function->{arguments} };
 	my @columns = @{ $function->{columns} };
 
-	declare(\@expected, $function);
+	# The try_ functions are known by their names, too.
+	declare(\@expected, $function) if $function->{symbol} ne 'commerce_try';
 	declare(\@others, $function, arguments => $_) foreach (map { [ @arguments[ 0 .. $_ - 1 ] ] } 0 .. $#arguments),
 		[ @arguments, 'bigint' ], [ @arguments, 'text' ], [ @arguments, ('bigint') x (15 - @arguments) ];
 	foreach my $type (sort keys %value)
@@ -172,7 +173,7 @@ sub is_none
 
 run_tries(\@expected);
 is_none('what the install script declares is served', grep { $_->{codes} =~ /crashed|42P13/ } @expected);
-cmp_ok(scalar(grep { $_->{codes} =~ /none/ } @expected), '>', @declared / 2, 'most of these ' . @declared . ' work');
+cmp_ok(scalar(grep { $_->{codes} =~ /none/ } @expected), '>', @expected / 2, 'most of these ' . @expected . ' work');
 
 run_tries(\@others);
 my $count = @others;
@@ -189,8 +190,10 @@ is_none('each is a clear error', grep {
 my $library = `$ENV{PG_CONFIG} --pkglibdir` =~ s/\n//r . '/commerce.so';
 my @exported = `nm -D --defined-only '$library'` =~ /^\S+ T (\w+)$/gm;
 my %is_declared = map { ($_->{symbol} => 1) } @declared;
+# A router's script declares others.
+$is_declared{$_} = 1 foreach map { slurp_file($_) =~ /^AS 'MODULE_PATHNAME', '(\w+)'/mg } glob "$FindBin::RealBin/../../sql/router/*";
 is_deeply([ sort map { /^pg_finfo_(.*)/ ? $1 : () } @exported ], [ sort keys %is_declared ],
-	'every function in C is declared by the install script');
+	'every function in C is declared by an install script');
 my @rest = grep { !/^(pg_finfo_|Pg_magic_func)/ && !$is_declared{$_} } @exported;
 is(sqlstates($node, join '', map { "CREATE FUNCTION public.tried() RETURNS bigint AS '\$libdir/commerce', '$_' LANGUAGE C;" } @rest),
 	join(' ', map { 42883 } @rest), 'and nothing else can be declared');

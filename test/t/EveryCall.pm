@@ -31,7 +31,8 @@ sub make_busy
 		UPDATE commerce.stored_deliveries SET failures = 9 WHERE event_id = 2;
 		SELECT status FROM commerce.fail_event(2, 1, 'no answer');
 		SELECT commerce.place_order(1, '$one');
-		SELECT commerce.hold_order(1, '$one', ttl => '1 day');));
+		SELECT commerce.hold_order(1, '$one', ttl => '1 day');
+		SELECT node_no FROM commerce.join_cluster(1, int4multirange(int4range(0, 4096)), NULL, true);));
 	return;
 }
 
@@ -76,15 +77,34 @@ our %writer = (
 	discard_event => '2',
 	purge_events => "'0'",
 	grant_access => "'clerk', 'app'",
-	revoke_access => "'clerk'");
+	revoke_access => "'clerk'",
+	join_cluster => "1, '{[0,4096)}', NULL, true",
+	membership_changed => '',
+	publish_catalogue => '',
+	transfer_out => "'stock', 1, 1, 2",
+	transfer_in => "'stock', 1, 1, 2, 1",
+	transfer_settled => '1',
+	add_coupon_quota => '1, 1');
 
 our %reader = (
 	get_balance => '1',
 	quote_order => "1, '$one', 1",
 	get_order => '2',
 	additions => "'post-data'",
+	bucket => '1',
+	unsold => "'stock', 1",
+	unsettled_transfers => "'stock', 1",
 	map { $_ => '' } qw(popular_products event_origin metrics counters undelivered access_rights
-		foreign_rights member_objects member_columns added_columns added_objects verify),
-	map { "verify_$_" } qw(users balances stock coupons orders events quantities parents));
+		foreign_rights member_objects member_columns added_columns added_objects verify
+		node_transfers catalogue_is_followed),
+	map { "verify_$_" } qw(node users balances stock coupons orders events quantities parents));
+
+# What a router calls: the same, with a refusal as a value.
+$writer{"try_$_"} = $writer{$_} foreach qw(create_user set_user_name erase_user create_product create_product_option
+	set_price adjust_stock create_coupon_policy update_coupon_policy close_coupon_policy issue_coupons
+	revoke_coupon spread_stock spread_coupon_quota charge_balance use_balance issue_coupon use_coupon
+	place_order hold_order pay_order cancel_order refund_order expire_orders place_orders
+	purge_idempotency_keys add_coupon_quota);
+$reader{"try_$_"} = $reader{$_} foreach qw(get_balance quote_order get_order popular_products);
 
 1;

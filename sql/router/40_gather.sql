@@ -1,0 +1,233 @@
+------------------------------------------------------------------------------
+-- Units from other nodes, and what all nodes have together
+------------------------------------------------------------------------------
+
+CREATE FUNCTION commerce_router.transfer_out(node text, counter text, object_id bigint, wanted bigint, taker integer,
+	OUT transfer_id bigint, OUT quantity bigint)
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT t.transfer_id, t.quantity FROM commerce.transfer_out(counter, object_id, wanted, taker) t;
+$$;
+COMMENT ON FUNCTION commerce_router.transfer_out IS 'commerce.transfer_out at a node.';
+
+CREATE FUNCTION commerce_router.transfer_in(node text, counter text, object_id bigint, quantity bigint, giver integer,
+	transfer_id bigint)
+RETURNS boolean
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT commerce.transfer_in(counter, object_id, quantity, giver, transfer_id);
+$$;
+COMMENT ON FUNCTION commerce_router.transfer_in IS 'commerce.transfer_in at a node.';
+
+CREATE FUNCTION commerce_router.transfer_settled(node text, transfer_id bigint)
+RETURNS boolean
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT commerce.transfer_settled(transfer_id);
+$$;
+COMMENT ON FUNCTION commerce_router.transfer_settled IS 'commerce.transfer_settled at a node.';
+
+-- What a node has of a counter, and which of its transfers are under way.
+CREATE FUNCTION commerce_router.counter(node text, counter text, object_id bigint,
+	OUT available bigint, OUT unsold bigint, OUT unsettled text)
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT CASE $2 WHEN 'stock' THEN (SELECT s.available FROM commerce.stock s WHERE s.option_id = $3)
+			ELSE (SELECT q.remaining FROM commerce.coupon_quota q WHERE q.policy_id = $3) END AS available,
+		commerce.unsold($2, $3) AS unsold,
+		(SELECT json_agg(u)::text FROM commerce.unsettled_transfers($2, $3) u) AS unsettled;
+$$;
+COMMENT ON FUNCTION commerce_router.counter IS 'What a node has of an option or a policy.';
+
+CREATE FUNCTION commerce_router.add_coupon_quota(node text, policy_id bigint, added bigint,
+	OUT answer text, OUT sqlstate text, OUT message text, OUT detail text, OUT hint text)
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT t.answer::text, t.sqlstate, t.message, t.detail, t.hint FROM commerce.try_add_coupon_quota($2, $3) t;
+$$;
+COMMENT ON FUNCTION commerce_router.add_coupon_quota IS 'commerce.try_add_coupon_quota at a node.';
+
+CREATE FUNCTION commerce_router.finish_transfer(giver commerce_router.nodes, counter text, object_id bigint,
+	transfer_id bigint, quantity bigint, taker integer)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $finish_transfer$
+DECLARE
+	taking_node commerce_router.nodes;
+BEGIN
+	SELECT * INTO taking_node FROM commerce_router.nodes n WHERE n.node_no = finish_transfer.taker;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	PERFORM commerce_router.transfer_in(taking_node.conninfo, counter, object_id, quantity, giver.node_no, transfer_id);
+	PERFORM commerce_router.transfer_settled(giver.conninfo, transfer_id);
+	RETURN true;
+EXCEPTION WHEN OTHERS THEN
+	IF NOT commerce_router.is_away(SQLSTATE) THEN
+		RAISE;
+	END IF;
+	RETURN false;
+END
+$finish_transfer$;
+COMMENT ON FUNCTION commerce_router.finish_transfer IS
+'The second and third step of a transfer, be it anybody''s; false where a node is away: it stays under way.';
+
+CREATE TYPE commerce_router.counter_at AS (
+	node_no		integer,
+	available	bigint,
+	unsold		bigint);
+COMMENT ON TYPE commerce_router.counter_at IS 'What a node has of an option or a policy: see sweep.';
+
+-- Looks at all nodes once, and finishes what it finds under way.
+CREATE FUNCTION commerce_router.sweep(counter text, object_id bigint)
+RETURNS SETOF commerce_router.counter_at
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $sweep$
+#variable_conflict use_column
+DECLARE
+	node commerce_router.nodes;
+	told record;
+	under_way record;
+	found commerce_router.counter_at;
+BEGIN
+	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+		found := (node.node_no, NULL, NULL);
+		BEGIN
+			SELECT * INTO told FROM commerce_router.counter(node.conninfo, sweep.counter, sweep.object_id);
+			found := (node.node_no, coalesce(told.available, 0), told.unsold);
+		EXCEPTION WHEN OTHERS THEN
+			IF NOT commerce_router.is_away(SQLSTATE) THEN
+				RAISE;
+			END IF;
+		END;
+		IF found.available IS NOT NULL AND told.unsettled IS NOT NULL THEN
+			FOR under_way IN SELECT * FROM json_to_recordset(told.unsettled::json)
+				AS t (transfer_id bigint, quantity bigint, taker integer)
+			LOOP
+				PERFORM commerce_router.finish_transfer(node, sweep.counter, sweep.object_id,
+					under_way.transfer_id, under_way.quantity, under_way.taker);
+			END LOOP;
+		END IF;
+		RETURN NEXT found;
+	END LOOP;
+END
+$sweep$;
+COMMENT ON FUNCTION commerce_router.sweep IS
+'What each node has of an option (counter stock) or policy (coupon_quota), in order of node_no; NULLs for one that is away. Transfers that it finds under way it finishes, which the figures may be too old for.';
+
+CREATE UNLOGGED TABLE commerce_router.sweeps (
+	counter		text,
+	object_id	bigint,
+	began_at	timestamptz NOT NULL,
+	total		bigint NOT NULL,
+	PRIMARY KEY (counter, object_id)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE commerce_router.sweeps IS 'The last look at all nodes that found how many units there are of an option or policy, for whoever had asked before it began.';
+
+-- One at a time, at a router: those who waited meanwhile are told what it found, so that
+-- the end of a rush asks the nodes once for all who come too late.
+CREATE FUNCTION commerce_router.gather(counter text, object_id bigint, wanted bigint, taker integer)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $gather$
+#variable_conflict use_variable
+DECLARE
+	asked_at timestamptz := clock_timestamp();
+	began_at timestamptz;
+	total bigint;
+	here bigint;
+	away integer;
+	found commerce_router.counter_at[];
+	giver record;
+	moved record;
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended('commerce_router.gather ' || counter, object_id));
+	SELECT s.total INTO total FROM commerce_router.sweeps s
+	WHERE s.counter = counter AND s.object_id = object_id AND s.began_at > asked_at;
+	IF total < wanted THEN
+		RETURN total;
+	END IF;
+
+	began_at := clock_timestamp();
+	found := ARRAY(SELECT s FROM commerce_router.sweep(counter, object_id) s);
+	SELECT sum(s.unsold), max(s.available) FILTER (WHERE s.node_no = taker),
+		min(s.node_no) FILTER (WHERE s.unsold IS NULL)
+	INTO total, here, away
+	FROM unnest(found) s;
+	IF here >= wanted THEN
+		RETURN NULL;
+	END IF;
+	IF here IS NULL OR total < wanted AND away IS NOT NULL THEN
+		PERFORM commerce_router.refuse('SC901', format('node %s is not available', coalesce(away, taker)),
+			format('{"node_no": %s}', coalesce(away, taker)), 'Try again, with the same idempotency key.');
+	END IF;
+	IF total < wanted THEN
+		INSERT INTO commerce_router.sweeps AS s VALUES (counter, object_id, began_at, total)
+		ON CONFLICT ON CONSTRAINT sweeps_pkey DO UPDATE SET began_at = excluded.began_at, total = excluded.total;
+		RETURN total;
+	END IF;
+	FOR giver IN
+		SELECT n AS node FROM unnest(found) s
+		JOIN commerce_router.nodes n USING (node_no)
+		WHERE s.node_no <> taker AND s.available > 0
+		ORDER BY s.available DESC, s.node_no
+	LOOP
+		SELECT * INTO moved
+		FROM commerce_router.transfer_out((giver.node).conninfo, counter, object_id, wanted - here, taker);
+		CONTINUE WHEN moved.transfer_id IS NULL;
+		PERFORM commerce_router.finish_transfer(giver.node, counter, object_id,
+			moved.transfer_id, moved.quantity, taker);
+		here := here + moved.quantity;
+		EXIT WHEN here >= wanted;
+	END LOOP;
+	RETURN NULL;
+END
+$gather$;
+COMMENT ON FUNCTION commerce_router.gather IS
+'Has other nodes give node taker units, so that it has wanted of them. NULL: it may have, to be tried; else how many there are at all nodes together, fewer than wanted: that is certain. Raises SC901 where a node is away without which nobody can say.';
+
+CREATE FUNCTION commerce_router.gather_stock(refused jsonb, taker integer, OUT message text, OUT detail text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $gather_stock$
+DECLARE
+	line record;
+	total bigint;
+	shortages jsonb := '[]';
+BEGIN
+	FOR line IN
+		SELECT (l->>'option_id')::bigint AS option_id, (l->>'requested')::numeric AS requested
+		FROM jsonb_array_elements(refused->'shortages') WITH ORDINALITY e (l, nth)
+		ORDER BY nth
+	LOOP
+		total := commerce_router.gather('stock', line.option_id, least(line.requested, 9223372036854775807)::bigint, taker);
+		IF total IS NOT NULL THEN
+			shortages := shortages || jsonb_build_object('option_id', line.option_id,
+				'requested', line.requested, 'available', total);
+		END IF;
+	END LOOP;
+	IF shortages <> '[]' THEN
+		message := format('insufficient stock of product option %s', shortages->0->>'option_id');
+		detail := jsonb_build_object('shortages', shortages);
+	END IF;
+END
+$gather_stock$;
+COMMENT ON FUNCTION commerce_router.gather_stock IS
+'What is to become of an order that node taker refused with SC301, by its DETAIL: NULLs, to be tried again, or the refusal with what all nodes have together.';
+
+CREATE FUNCTION commerce_router.gather_quota(refused jsonb, taker integer, OUT message text, OUT detail text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $gather_quota$
+BEGIN
+	IF commerce_router.gather('coupon_quota', (refused->>'policy_id')::bigint, 1, taker) IS NOT NULL THEN
+		message := format('coupon policy %s is sold out', refused->>'policy_id');
+		detail := refused;
+	END IF;
+END
+$gather_quota$;
+COMMENT ON FUNCTION commerce_router.gather_quota IS
+'The same for a coupon that node taker refused with SC203.';

@@ -1,0 +1,602 @@
+------------------------------------------------------------------------------
+-- Functions of the shop that are more than one call to one node
+------------------------------------------------------------------------------
+
+CREATE FUNCTION commerce_router.home()
+RETURNS commerce_router.nodes
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $home$
+DECLARE
+	node commerce_router.nodes;
+BEGIN
+	SELECT * INTO node FROM commerce_router.nodes n WHERE n.is_home;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'this router knows no node that is home to the catalogue'
+			USING ERRCODE = 'object_not_in_prerequisite_state';
+	END IF;
+	RETURN node;
+END
+$home$;
+COMMENT ON FUNCTION commerce_router.home IS 'The node at which the catalogue is made. Raises 55000.';
+
+CREATE FUNCTION commerce_router.catalogue_position(node text)
+RETURNS text
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT pg_catalog.pg_current_wal_lsn()::text;
+$$;
+COMMENT ON FUNCTION commerce_router.catalogue_position IS 'Where the WAL of a node ends.';
+
+CREATE FUNCTION commerce_router.catalogue_has_reached(node text, wal_position text, slots text[])
+RETURNS boolean
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT count(*) = cardinality($3)
+	FROM pg_catalog.pg_replication_slots s
+	WHERE s.slot_name::text = ANY ($3) AND s.active AND s.confirmed_flush_lsn >= $2::pg_catalog.pg_lsn;
+$$;
+COMMENT ON FUNCTION commerce_router.catalogue_has_reached IS
+'Have the subscriptions with these slots all of a node''s WAL until this position?';
+
+CREATE FUNCTION commerce_router.catalogue_is_followed(node text)
+RETURNS boolean
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT commerce.catalogue_is_followed();
+$$;
+COMMENT ON FUNCTION commerce_router.catalogue_is_followed IS 'commerce.catalogue_is_followed at a node.';
+
+CREATE FUNCTION commerce_router.wait_for_catalogue()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $wait_for_catalogue$
+DECLARE
+	home commerce_router.nodes := commerce_router.home();
+	wal_position text := commerce_router.catalogue_position(home.conninfo);
+	until timestamptz := clock_timestamp() + interval '10 seconds';
+	node commerce_router.nodes;
+	slots text[] := '{}';
+	is_ready boolean;
+BEGIN
+	FOR node IN SELECT * FROM commerce_router.nodes n WHERE NOT n.is_home ORDER BY n.node_no LOOP
+		BEGIN
+			LOOP
+				is_ready := commerce_router.catalogue_is_followed(node.conninfo);
+				EXIT WHEN is_ready OR clock_timestamp() > until;
+				PERFORM pg_sleep(0.02);
+			END LOOP;
+		EXCEPTION WHEN OTHERS THEN
+			-- It catches up by itself when it is back.
+			CONTINUE WHEN commerce_router.is_away(SQLSTATE);
+			RAISE;
+		END;
+		slots := slots || ('commerce_node_' || node.node_no);
+	END LOOP;
+	WHILE NOT commerce_router.catalogue_has_reached(home.conninfo, wal_position, slots) LOOP
+		IF clock_timestamp() > until THEN
+			RAISE WARNING 'a node has not followed the catalogue for 10 seconds'
+				USING HINT = 'pg_replication_slots at the home says which.';
+			EXIT;
+		END IF;
+		PERFORM pg_sleep(0.002);
+	END LOOP;
+END
+$wait_for_catalogue$;
+COMMENT ON FUNCTION commerce_router.wait_for_catalogue IS
+'Returns when every node that is there has what was made or changed at the home of the catalogue, to which node N subscribes with the slot commerce_node_N; after 10 seconds with a WARNING.';
+
+-- A call at every node, whose answers are bigints; one that is away is an error.
+CREATE FUNCTION commerce_router.refuse_away(node commerce_router.nodes, sqlstate text, message text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $refuse_away$
+BEGIN
+	IF commerce_router.is_away(sqlstate) THEN
+		PERFORM commerce_router.refuse('SC901', format('node %s is not available', node.node_no),
+			format('{"node_no": %s}', node.node_no), message);
+	END IF;
+END
+$refuse_away$;
+COMMENT ON FUNCTION commerce_router.refuse_away IS
+'Raises SC901 if this SQLSTATE says that the node is away.';
+
+CREATE FUNCTION commerce.expire_orders(batch_size integer DEFAULT 1000)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $expire_orders$
+DECLARE
+	node commerce_router.nodes;
+	told record;
+	expired bigint := 0;
+BEGIN
+	PERFORM commerce_router.check_top_level('expire_orders');
+	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+		BEGIN
+			SELECT * INTO told FROM commerce_router.expire_orders(node.conninfo, batch_size);
+		EXCEPTION WHEN OTHERS THEN
+			IF NOT commerce_router.is_away(SQLSTATE) THEN
+				RAISE;
+			END IF;
+			RAISE WARNING 'node % is not available', node.node_no;
+			CONTINUE;
+		END;
+		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+		expired := expired + told.answer::bigint;
+	END LOOP;
+	RETURN expired;
+END
+$expire_orders$;
+COMMENT ON FUNCTION commerce.expire_orders IS
+'Closes up to batch_size pending orders of each node past their expires_at, gives back their stock and coupons, and returns how many (level app). A node that is away is a WARNING. Raises 22004, 22023, 25001.';
+
+CREATE FUNCTION commerce.purge_idempotency_keys(older_than interval DEFAULT '7 days')
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $purge_idempotency_keys$
+DECLARE
+	node commerce_router.nodes;
+	told record;
+	purged bigint := 0;
+BEGIN
+	PERFORM commerce_router.check_top_level('purge_idempotency_keys');
+	BEGIN
+		FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+			SELECT * INTO told FROM commerce_router.purge_idempotency_keys(node.conninfo, older_than);
+			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+			purged := purged + told.answer::bigint;
+		END LOOP;
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+		RAISE;
+	END;
+	RETURN purged;
+END
+$purge_idempotency_keys$;
+COMMENT ON FUNCTION commerce.purge_idempotency_keys IS
+'Deletes idempotency keys that are older, at all nodes, and returns how many (level admin). Raises 22004, 22023, 25001, SC901.';
+
+CREATE FUNCTION commerce.spread_stock(option_id bigint, slots integer)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $spread_stock$
+DECLARE
+	node commerce_router.nodes;
+	told record;
+	most integer := 0;
+BEGIN
+	PERFORM commerce_router.check_top_level('spread_stock');
+	BEGIN
+		FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+			SELECT * INTO told FROM commerce_router.spread_stock(node.conninfo, option_id, slots);
+			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+			most := greatest(most, told.answer::integer);
+		END LOOP;
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+		RAISE;
+	END;
+	RETURN most;
+END
+$spread_stock$;
+COMMENT ON FUNCTION commerce.spread_stock IS
+'Splits each node''s stock of an option before a rush, and returns the most slots that a node has then (level admin). Raises 22004, 22023, 25001, SC003, SC901.';
+
+CREATE FUNCTION commerce.spread_coupon_quota(policy_id bigint, slots integer)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $spread_coupon_quota$
+DECLARE
+	node commerce_router.nodes;
+	told record;
+	most integer := 0;
+BEGIN
+	PERFORM commerce_router.check_top_level('spread_coupon_quota');
+	BEGIN
+		FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+			SELECT * INTO told FROM commerce_router.spread_coupon_quota(node.conninfo, policy_id, slots);
+			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+			most := greatest(most, told.answer::integer);
+		END LOOP;
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+		RAISE;
+	END;
+	RETURN most;
+END
+$spread_coupon_quota$;
+COMMENT ON FUNCTION commerce.spread_coupon_quota IS
+'Splits each node''s part of a policy''s quota before a rush, and returns the most slots that a node has then (level admin). Raises 22004, 22023, 25001, SC005, SC901.';
+
+-- The node that has a user, or any for none: its answer tells what is wrong.
+CREATE FUNCTION commerce_router.node_of(user_id bigint)
+RETURNS commerce_router.nodes
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $node_of$
+SELECT n.*
+FROM commerce_router.nodes n
+LEFT JOIN commerce_router.buckets b ON b.node_no = n.node_no AND b.bucket = commerce.bucket(coalesce(user_id, 0))
+ORDER BY b.bucket IS NULL, n.node_no
+LIMIT 1
+$node_of$;
+COMMENT ON FUNCTION commerce_router.node_of IS 'The node that has this user.';
+
+CREATE FUNCTION commerce.quote_order(user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL)
+RETURNS TABLE (line_no integer, option_id bigint, quantity bigint,
+	unit_price bigint, line_total bigint, discount_amount bigint, available bigint)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $quote_order$
+DECLARE
+	node commerce_router.nodes := commerce_router.node_of(user_id);
+	told record;
+BEGIN
+	SELECT * INTO told FROM commerce_router.quote_order(node.conninfo, user_id, items, coupon_id);
+	IF told.sqlstate = 'SC902' AND commerce_router.refresh() >= 0 THEN
+		node := commerce_router.node_of(user_id);
+		SELECT * INTO told FROM commerce_router.quote_order(node.conninfo, user_id, items, coupon_id);
+	END IF;
+	PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+	RETURN QUERY
+		SELECT l.line_no, l.option_id, l.quantity, l.unit_price, l.line_total, l.discount_amount,
+			(SELECT coalesce(sum(s.unsold), 0)::bigint FROM commerce_router.sweep('stock', l.option_id) s)
+		FROM json_to_recordset(told.answer::json) l (line_no integer, option_id bigint, quantity bigint,
+			unit_price bigint, line_total bigint, discount_amount bigint);
+EXCEPTION WHEN OTHERS THEN
+	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+	RAISE;
+END
+$quote_order$;
+COMMENT ON FUNCTION commerce.quote_order IS
+'What place_order would ask for, by the same pricing code (level reader). Amounts in minor units; available is the stock of all nodes. Raises 22004, 22003, SC302, SC001, SC003, SC006, SC211, SC214, SC212, SC213, SC901.';
+
+CREATE FUNCTION commerce.popular_products(days integer DEFAULT 3, max_results integer DEFAULT 5)
+RETURNS TABLE (product_id bigint, name text, quantity bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $popular_products$
+DECLARE
+	node commerce_router.nodes;
+	told record;
+	found json[] := '{}';
+BEGIN
+	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+		-- All of a node's: one that is nowhere among the first may be so in sum.
+		SELECT * INTO told FROM commerce_router.popular_products(node.conninfo, days,
+			CASE WHEN max_results > 0 THEN 2147483647 ELSE max_results END);
+		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+		found := found || told.answer::json;
+	END LOOP;
+	RETURN QUERY
+		SELECT p.product_id, min(p.name), sum(p.quantity)::bigint
+		FROM unnest(found) f (products),
+			json_to_recordset(f.products) p (product_id bigint, name text, quantity bigint)
+		GROUP BY p.product_id
+		ORDER BY 3 DESC, 1
+		LIMIT max_results;
+EXCEPTION WHEN OTHERS THEN
+	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+	RAISE;
+END
+$popular_products$;
+COMMENT ON FUNCTION commerce.popular_products IS
+'The max_results products (>= 1) of which most units were bought at all nodes together, less those refunded, in orders paid in the last days x 24 hours (days >= 1); of equals the lower product_id first (level reader). Raises 22004, 22023, 22003, SC901.';
+
+CREATE TYPE commerce_router.request_answer AS (
+	request_no	integer,
+	order_id	bigint,
+	sqlstate	text,
+	message		text,
+	detail		jsonb);
+COMMENT ON TYPE commerce_router.request_answer IS 'A row of place_orders.';
+
+CREATE FUNCTION commerce.place_orders(requests jsonb)
+RETURNS TABLE (request_no integer, order_id bigint, sqlstate text, message text, detail jsonb)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $place_orders$
+#variable_conflict use_column
+DECLARE
+	home commerce_router.nodes := commerce_router.home();
+	part record;
+	told record;
+	answer commerce_router.request_answer;
+	answers commerce_router.request_answer[] := '{}';
+	again jsonb;
+	n integer;
+BEGIN
+	PERFORM commerce_router.check_top_level('place_orders');
+	-- What is no array of objects is refused by any node, as a whole.
+	IF requests IS NULL OR jsonb_typeof(requests) <> 'array'
+		OR EXISTS (SELECT FROM jsonb_array_elements(requests) r WHERE jsonb_typeof(r) <> 'object') THEN
+		SELECT * INTO told FROM commerce_router.place_orders(home.conninfo, requests);
+		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+	END IF;
+	FOR part IN
+		SELECT n AS node, jsonb_agg(r.request ORDER BY r.nth) AS requests, array_agg(r.nth ORDER BY r.nth) AS numbers
+		FROM jsonb_array_elements(place_orders.requests) WITH ORDINALITY r (request, nth)
+		CROSS JOIN LATERAL commerce_router.node_of(CASE WHEN r.request->>'user_id' ~ '^\d{1,18}$'
+			THEN (r.request->>'user_id')::bigint END) n
+		GROUP BY n
+		ORDER BY min(n.node_no)
+	LOOP
+		BEGIN
+			SELECT * INTO told FROM commerce_router.place_orders((part.node).conninfo, part.requests);
+		EXCEPTION WHEN OTHERS THEN
+			IF NOT commerce_router.is_away(SQLSTATE) THEN
+				RAISE;
+			END IF;
+			FOREACH n IN ARRAY part.numbers LOOP
+				answers := answers || (n, NULL, 'SC901', format('node %s is not available', (part.node).node_no),
+					jsonb_build_object('node_no', (part.node).node_no))::commerce_router.request_answer;
+			END LOOP;
+			CONTINUE;
+		END;
+		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+		FOR answer IN SELECT * FROM json_to_recordset(told.answer::json)
+			a (request_no integer, order_id bigint, sqlstate text, message text, detail jsonb)
+		LOOP
+			-- One that this node is short for may have what others are not.
+			IF answer.sqlstate = 'SC301' THEN
+				SELECT * INTO told FROM commerce_router.gather_stock(answer.detail, (part.node).node_no);
+				again := part.requests->(answer.request_no - 1);
+				IF told.message IS NOT NULL THEN
+					answer.message := told.message;
+					answer.detail := told.detail::jsonb;
+				ELSE
+					SELECT * INTO told FROM commerce_router.place_orders((part.node).conninfo, jsonb_build_array(again));
+					PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+					SELECT answer.request_no, a.order_id, a.sqlstate, a.message, a.detail
+					INTO answer
+					FROM json_to_recordset(told.answer::json)
+						a (order_id bigint, sqlstate text, message text, detail jsonb);
+				END IF;
+			END IF;
+			answer.request_no := part.numbers[answer.request_no];
+			answers := answers || answer;
+		END LOOP;
+	END LOOP;
+	RETURN QUERY SELECT * FROM unnest(answers) a ORDER BY a.request_no;
+END
+$place_orders$;
+COMMENT ON FUNCTION commerce.place_orders IS
+'As at a node, but by nodes: the requests of one node''s users in one transaction there, in array order; those of different nodes see nothing of each other in particular, and stay whatever becomes of the others (level app). A row a request, in their order. A request whose node is away is SC901, and may or may not have been placed: send it again with its idempotency_key. Raises 22004, 22023, 25001.';
+
+CREATE FUNCTION commerce.issue_coupons(policy_id bigint, user_ids bigint[])
+RETURNS TABLE (user_id bigint, coupon_id bigint, sqlstate text, message text, detail jsonb)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $issue_coupons$
+#variable_conflict use_column
+DECLARE
+	home commerce_router.nodes := commerce_router.home();
+	answers commerce_router.request_answer[] := '{}';
+	part record;
+	told record;
+	left_out bigint[];
+BEGIN
+	PERFORM commerce_router.check_top_level('issue_coupons');
+	-- What is refused as a whole is so by any node.
+	IF policy_id IS NULL OR user_ids IS NULL OR cardinality(user_ids) = 0 OR array_position(user_ids, NULL) IS NOT NULL THEN
+		SELECT * INTO told FROM commerce_router.issue_coupons(home.conninfo, policy_id, user_ids);
+		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+		RETURN;
+	END IF;
+	FOR part IN
+		SELECT n AS node, array_agg(u.id ORDER BY u.nth) AS ids, array_agg(u.nth ORDER BY u.nth) AS numbers
+		FROM unnest(issue_coupons.user_ids) WITH ORDINALITY u (id, nth)
+		CROSS JOIN LATERAL commerce_router.node_of(u.id) n
+		GROUP BY n
+		ORDER BY min(n.node_no)
+	LOOP
+		-- Again, for those who were short, with what others have.
+		FOR try IN 1..20 LOOP
+			BEGIN
+				SELECT * INTO told FROM commerce_router.issue_coupons((part.node).conninfo, issue_coupons.policy_id, part.ids);
+			EXCEPTION WHEN OTHERS THEN
+				PERFORM commerce_router.refuse_away(part.node, SQLSTATE, SQLERRM);
+				RAISE;
+			END;
+			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+			SELECT array_agg(part.numbers[a.nth] ORDER BY a.nth) FILTER (WHERE a.answer->>'sqlstate' = 'SC203'),
+				answers || array_agg((part.numbers[a.nth], (a.answer->>'coupon_id')::bigint, a.answer->>'sqlstate',
+					a.answer->>'message', CASE json_typeof(a.answer->'detail') WHEN 'object' THEN (a.answer->'detail')::jsonb END
+					)::commerce_router.request_answer) FILTER (WHERE a.answer->>'sqlstate' IS DISTINCT FROM 'SC203')
+			INTO left_out, answers
+			FROM json_array_elements(told.answer::json) WITH ORDINALITY a (answer, nth);
+			EXIT WHEN left_out IS NULL;
+			IF commerce_router.gather('coupon_quota', issue_coupons.policy_id, cardinality(left_out), (part.node).node_no) = 0 THEN
+				answers := answers || (SELECT array_agg((part.numbers[a.nth], NULL, 'SC203', a.answer->>'message',
+						(a.answer->'detail')::jsonb)::commerce_router.request_answer)
+					FROM json_array_elements(told.answer::json) WITH ORDINALITY a (answer, nth)
+					WHERE a.answer->>'sqlstate' = 'SC203');
+				EXIT;
+			END IF;
+			part.numbers := left_out;
+			part.ids := ARRAY(SELECT issue_coupons.user_ids[l] FROM unnest(left_out) l);
+		END LOOP;
+	END LOOP;
+	RETURN QUERY
+		SELECT issue_coupons.user_ids[a.request_no], a.order_id, a.sqlstate, a.message, a.detail
+		FROM unnest(answers) a
+		ORDER BY a.request_no;
+END
+$issue_coupons$;
+COMMENT ON FUNCTION commerce.issue_coupons IS
+'As at a node, but by nodes: the users of one node in one transaction there; who of different nodes gets the last ones, nothing decides (level admin). A row a user, in array order. Raises 22004, 22023, 25001, SC005, SC201, SC202, SC901, after which the users of some nodes may have theirs.';
+
+CREATE FUNCTION commerce_router.lock_policy(node text, policy_id bigint)
+RETURNS boolean
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashint8extended($2, 1)) IS NOT NULL;
+$$;
+COMMENT ON FUNCTION commerce_router.lock_policy IS
+'Holds others off who change a policy''s quantity, at any router, until unlock_policy or the end of the connection.';
+
+CREATE FUNCTION commerce_router.unlock_policy(node text, policy_id bigint)
+RETURNS boolean
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashint8extended($2, 1));
+$$;
+COMMENT ON FUNCTION commerce_router.unlock_policy IS 'The end of lock_policy.';
+
+CREATE FUNCTION commerce_router.quota_at(node text, policy_id bigint, OUT quantity bigint, OUT issued bigint)
+LANGUAGE plproxy AS $$
+	CONNECT node;
+	SELECT coalesce(max(q.quantity), 0)::pg_catalog.int8 AS quantity, coalesce(max(q.issued), 0)::pg_catalog.int8 AS issued
+	FROM commerce.coupon_quota q WHERE q.policy_id = $2;
+$$;
+COMMENT ON FUNCTION commerce_router.quota_at IS 'A node''s part of a policy''s quantity.';
+
+CREATE FUNCTION commerce_router.quota(policy_id bigint, OUT quantity bigint, OUT issued bigint)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $quota$
+DECLARE
+	node commerce_router.nodes;
+BEGIN
+	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+		BEGIN
+			SELECT coalesce(quota.quantity, 0) + q.quantity, coalesce(quota.issued, 0) + q.issued
+			INTO quota.quantity, quota.issued
+			FROM commerce_router.quota_at(node.conninfo, quota.policy_id) q;
+		EXCEPTION WHEN OTHERS THEN
+			PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+			RAISE;
+		END;
+	END LOOP;
+END
+$quota$;
+COMMENT ON FUNCTION commerce_router.quota IS
+'A policy''s quantity at all nodes, and how many of it are issued. Raises SC901.';
+
+CREATE FUNCTION commerce_router.refuse_quota(policy_id bigint, wanted bigint, issued bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $refuse_quota$
+BEGIN
+	IF issued > wanted THEN
+		PERFORM commerce_router.refuse('SC205',
+			format('coupon policy %s has issued %s coupons, more than %s', policy_id, issued, wanted),
+			jsonb_build_object('policy_id', policy_id, 'requested', wanted, 'issued', issued)::text, NULL);
+	END IF;
+END
+$refuse_quota$;
+COMMENT ON FUNCTION commerce_router.refuse_quota IS 'Raises SC205 for a quantity below what is issued.';
+
+-- The quantity is the last step, as it is the one that can be tried again.
+CREATE FUNCTION commerce_router.change_quota(home commerce_router.nodes, policy_id bigint, wanted bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $change_quota$
+DECLARE
+	now_is record;
+	told record;
+BEGIN
+	FOR try IN 1..20 LOOP
+		SELECT * INTO now_is FROM commerce_router.quota(policy_id);
+		IF now_is.quantity = wanted THEN
+			RETURN;
+		END IF;
+		PERFORM commerce_router.refuse_quota(policy_id, wanted, now_is.issued);
+		SELECT * INTO told FROM commerce_router.add_coupon_quota(home.conninfo, policy_id, wanted - now_is.quantity);
+		EXIT WHEN told.sqlstate IS NULL;
+		IF told.sqlstate <> 'SC205' OR try = 20 THEN
+			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+		END IF;
+		PERFORM commerce_router.gather('coupon_quota', policy_id, now_is.quantity - wanted, home.node_no);
+	END LOOP;
+END
+$change_quota$;
+COMMENT ON FUNCTION commerce_router.change_quota IS
+'Makes a policy''s quantity at all nodes together what is wanted, at its home. Raises SC205.';
+
+CREATE FUNCTION commerce.update_coupon_policy(policy_id bigint, name text DEFAULT NULL,
+	quantity bigint DEFAULT NULL, per_user_limit integer DEFAULT NULL,
+	issue_from timestamptz DEFAULT NULL, issue_until timestamptz DEFAULT NULL,
+	valid_until timestamptz DEFAULT NULL)
+RETURNS commerce.coupon_policies
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $update_coupon_policy$
+#variable_conflict use_variable
+DECLARE
+	home commerce_router.nodes := commerce_router.home();
+	changes_quota boolean := quantity >= 0 AND policy_id IS NOT NULL;
+	now_is record;
+	told record;
+	policy commerce.coupon_policies;
+BEGIN
+	PERFORM commerce_router.check_top_level('update_coupon_policy');
+	BEGIN
+		IF changes_quota THEN
+			PERFORM commerce_router.lock_policy(home.conninfo, policy_id);
+			SELECT * INTO now_is FROM commerce_router.quota(policy_id);
+			-- What cannot be is refused before anything is changed.
+			PERFORM commerce_router.refuse_quota(policy_id, quantity, now_is.issued);
+		END IF;
+		SELECT * INTO told FROM commerce_router.update_coupon_policy(home.conninfo, policy_id, name,
+			CASE WHEN quantity < 0 THEN quantity END, per_user_limit, issue_from, issue_until, valid_until);
+		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+		IF changes_quota THEN
+			PERFORM commerce_router.change_quota(home, policy_id, quantity);
+			PERFORM commerce_router.unlock_policy(home.conninfo, policy_id);
+		END IF;
+		SELECT * INTO now_is FROM commerce_router.quota(policy_id);
+	EXCEPTION WHEN OTHERS THEN
+		IF changes_quota THEN
+			BEGIN
+				PERFORM commerce_router.unlock_policy(home.conninfo, policy_id);
+			EXCEPTION WHEN OTHERS THEN
+				NULL; -- the connection is gone, and the lock with it
+			END;
+		END IF;
+		PERFORM commerce_router.refuse_away(home, SQLSTATE, SQLERRM);
+		RAISE;
+	END;
+	PERFORM commerce_router.wait_for_catalogue();
+	policy := told.answer::commerce.coupon_policies;
+	policy.quantity := now_is.quantity;
+	RETURN policy;
+END
+$update_coupon_policy$;
+COMMENT ON FUNCTION commerce.update_coupon_policy IS
+'As at a node; quantity is that of all nodes together (level admin). Raises 22004, 22023, 25001, SC005, SC205, SC901.';
+
+CREATE FUNCTION commerce.close_coupon_policy(policy_id bigint)
+RETURNS commerce.coupon_policies
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $close_coupon_policy$
+DECLARE
+	home commerce_router.nodes := commerce_router.home();
+	told record;
+	policy commerce.coupon_policies;
+BEGIN
+	PERFORM commerce_router.check_top_level('close_coupon_policy');
+	BEGIN
+		SELECT * INTO told FROM commerce_router.close_coupon_policy(home.conninfo, close_coupon_policy.policy_id);
+		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM commerce_router.refuse_away(home, SQLSTATE, SQLERRM);
+		RAISE;
+	END;
+	PERFORM commerce_router.wait_for_catalogue();
+	policy := told.answer::commerce.coupon_policies;
+	SELECT q.quantity INTO policy.quantity FROM commerce_router.quota(close_coupon_policy.policy_id) q;
+	RETURN policy;
+END
+$close_coupon_policy$;
+COMMENT ON FUNCTION commerce.close_coupon_policy IS
+'Ends the issuing of a policy''s coupons now, at all nodes (level admin). Raises 22004, 25001, SC005, SC901.';

@@ -1,0 +1,469 @@
+/*
+ * route.c
+ *		Every function of the shop on a router: the call goes to a node.
+ *
+ * A function of the schema commerce here has this one as its C function. It
+ * finds its namesake in the schema commerce_router, which takes a node's
+ * connection string first, and calls try_... there by PL/Proxy. A refusal comes
+ * back as a value, and is raised here as it was.
+ *
+ * Three refusals are not the last word. The node may have given the user's
+ * bucket away: the router asks who has it. Or it has too little of an option,
+ * or of a policy's quota: then units come from other nodes, if there are any:
+ * gather_stock() and gather_quota(), in SQL.
+ *
+ * PL/Proxy's own errors tell that a node is away: SC901.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "base/bucket.h"
+#include "base/entry.h"
+#include "base/ids.h"
+#include "base/refusal.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "router/map.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#define SCHEMA	"commerce_router"
+
+/* So often is a call tried again, after a pause that grows. */
+#define MAX_TRIES		100
+#define PAUSE_US		1000
+#define MAX_PAUSE_US	50000
+
+/* The columns of an answer, all of them text. */
+enum
+{
+	ANSWER,
+	SQLSTATE,
+	MESSAGE,
+	DETAIL,
+	HINT,
+	ANSWER_COLUMNS
+};
+
+/* Where a call goes. */
+typedef enum Route
+{
+	ROUTE_USER,					/* the first argument is a user */
+	ROUTE_OBJECT,				/* an object that has its user's bucket */
+	ROUTE_NEW_USER,				/* the second is one, or NULL */
+	ROUTE_HOME					/* to the home of the catalogue */
+} Route;
+
+typedef struct Forward
+{
+	FmgrInfo	by_proxy;
+	Route		route;
+	bool		is_writer;
+	char	   *name;
+	char	   *first_argument;
+	Oid			result_type;
+	FmgrInfo	result_input;
+	Oid			result_ioparam;
+	TupleDesc	answer;
+} Forward;
+
+/* ---- which function ---- */
+
+static char *
+first_argument_name(HeapTuple proc)
+{
+	bool		isnull;
+	bool		no_modes;
+	Datum		names = SysCacheGetAttr(PROCOID, proc,
+										Anum_pg_proc_proargnames, &isnull);
+	Datum		modes = SysCacheGetAttr(PROCOID, proc,
+										Anum_pg_proc_proargmodes, &no_modes);
+	char	  **all;
+
+	if (isnull || get_func_input_arg_names(names, no_modes ? (Datum) 0 : modes,
+										   &all) == 0 || all[0] == NULL)
+		elog(ERROR, "a routed function has no arguments");
+	return pstrdup(all[0]);
+}
+
+static Route
+route_of(const Forward *forward)
+{
+	const char *first = forward->first_argument;
+
+	if (strcmp(first, "user_id") == 0)
+		return ROUTE_USER;
+	if (strcmp(first, "order_id") == 0 || strcmp(first, "coupon_id") == 0)
+		return ROUTE_OBJECT;
+	if (strcmp(forward->name, "create_user") == 0)
+		return ROUTE_NEW_USER;
+	return ROUTE_HOME;
+}
+
+/* The namesake that takes a node first. */
+static Oid
+find_proxy(Form_pg_proc proc)
+{
+	Oid			types[FUNC_MAX_ARGS];
+	oidvector  *vector;
+	Oid			found;
+
+	types[0] = TEXTOID;
+	memcpy(types + 1, proc->proargtypes.values, proc->pronargs * sizeof(Oid));
+	vector = buildoidvector(types, proc->pronargs + 1);
+	found = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+							PointerGetDatum(NameStr(proc->proname)),
+							PointerGetDatum(vector),
+							ObjectIdGetDatum(get_namespace_oid(SCHEMA, false)));
+	if (!OidIsValid(found))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("schema %s has no function %s for this one", SCHEMA,
+						NameStr(proc->proname))));
+	return found;
+}
+
+static Forward *
+make_forward(FunctionCallInfo fcinfo)
+{
+	MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	Forward    *forward = palloc0(sizeof(Forward));
+	Oid			oid = fcinfo->flinfo->fn_oid;
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+	Form_pg_proc proc;
+	Oid			by_proxy;
+	Oid			input;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", oid);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	if (proc->proretset)
+		elog(ERROR, "a routed function does not return a set");
+	by_proxy = find_proxy(proc);
+	fmgr_info(by_proxy, &forward->by_proxy);
+	forward->name = pstrdup(NameStr(proc->proname));
+	forward->first_argument = first_argument_name(tuple);
+	forward->is_writer = proc->provolatile == PROVOLATILE_VOLATILE;
+	forward->route = route_of(forward);
+	forward->result_type = proc->prorettype;
+	getTypeInputInfo(proc->prorettype, &input, &forward->result_ioparam);
+	fmgr_info(input, &forward->result_input);
+	if (get_func_result_type(by_proxy, NULL, &forward->answer) !=
+		TYPEFUNC_COMPOSITE || forward->answer->natts != ANSWER_COLUMNS)
+		elog(ERROR, "a function of schema %s does not return an answer",
+			 SCHEMA);
+	ReleaseSysCache(tuple);
+	MemoryContextSwitchTo(old);
+	return forward;
+}
+
+/* ---- errors ---- */
+
+pg_noreturn static void
+node_unavailable(const MapNode *node, const char *why)
+{
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE('S', 'C', '9', '0', '1')),
+			 errmsg("node %d is not available", node->node_no),
+			 errdetail_internal("{\"node_no\": %d}", node->node_no),
+			 errhint("Try again, with the same idempotency key. %s", why)));
+}
+
+/* Does it tell that the node is away, or going? */
+static bool
+is_unavailable(const ErrorData *error)
+{
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_CONNECTION_EXCEPTION:
+		case ERRCODE_INTERNAL_ERROR:	/* PL/Proxy's own */
+			return true;
+		default:
+			return error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+				error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN ||
+				error->sqlerrcode == ERRCODE_CANNOT_CONNECT_NOW ||
+				error->sqlerrcode == ERRCODE_TOO_MANY_CONNECTIONS;
+	}
+}
+
+/* In a router a call is committed at once: no transaction can take it back. */
+static void
+check_top_level(const char *name)
+{
+	if (IsInTransactionBlock(true))
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s() cannot run inside a transaction block", name),
+				 errdetail("A router's calls are committed at once, each by itself.")));
+}
+
+/* ---- the call ---- */
+
+typedef struct Answer
+{
+	char	   *texts[ANSWER_COLUMNS];	/* NULL where NULL */
+} Answer;
+
+static Answer
+read_answer(const Forward *forward, Datum row)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+	HeapTupleData tuple = {
+		.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header
+	};
+	Answer		answer = {0};
+
+	for (int i = 0; i < ANSWER_COLUMNS; i++)
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(&tuple, i + 1, forward->answer,
+										 &isnull);
+
+		if (!isnull)
+			answer.texts[i] = TextDatumGetCString(value);
+	}
+	return answer;
+}
+
+static Answer
+call_node(FunctionCallInfo fcinfo, Forward *forward, const MapNode *node)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	Datum		row = 0;
+
+	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
+
+	InitFunctionCallInfoData(*call, &forward->by_proxy, PG_NARGS() + 1,
+							 fcinfo->fncollation, NULL, NULL);
+	call->args[0].value = CStringGetTextDatum(node->conninfo);
+	call->args[0].isnull = false;
+	memcpy(&call->args[1], fcinfo->args, PG_NARGS() * sizeof(NullableDatum));
+	PG_TRY();
+	{
+		row = FunctionCallInvoke(call);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller_context);
+		error = CopyErrorData();
+		if (!is_unavailable(error))
+			PG_RE_THROW();
+		FlushErrorState();
+		node_unavailable(node, error->message);
+	}
+	PG_END_TRY();
+	return read_answer(forward, row);
+}
+
+/* An id from before the nodes joined: whoever has it answers. */
+static Answer
+ask_all(FunctionCallInfo fcinfo, Forward *forward, const MapNode **node)
+{
+	int			count;
+	Answer		answer = {0};
+
+	for (int i = 0; i < (map_nodes(&count), count); i++)
+	{
+		*node = &map_nodes(&count)[i];
+		answer = call_node(fcinfo, forward, *node);
+		if (answer.texts[SQLSTATE] == NULL ||
+			(strcmp(answer.texts[SQLSTATE], "SC004") != 0 &&
+			 strcmp(answer.texts[SQLSTATE], "SC006") != 0))
+			break;
+	}
+	return answer;
+}
+
+static const MapNode *
+any_node(void)
+{
+	int			count;
+	const MapNode *nodes = map_nodes(&count);
+
+	return &nodes[pg_prng_uint64_range(&pg_global_prng_state, 0, count - 1)];
+}
+
+static const MapNode *
+node_of_user(int64 user_id)
+{
+	return map_node_of_bucket(bucket_of_user(user_id));
+}
+
+static Answer
+ask(FunctionCallInfo fcinfo, Forward *forward, const MapNode **node)
+{
+	int64		id;
+
+	switch (forward->route)
+	{
+		case ROUTE_HOME:
+			*node = map_home();
+			break;
+		case ROUTE_NEW_USER:
+			*node = PG_ARGISNULL(1) ? any_node() :
+				node_of_user(PG_GETARG_INT64(1));
+			break;
+		case ROUTE_USER:
+			*node = PG_ARGISNULL(0) ? any_node() :
+				node_of_user(PG_GETARG_INT64(0));
+			break;
+		case ROUTE_OBJECT:
+			id = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
+			if (id < map_first_id() || id > MAX_ID)
+				return ask_all(fcinfo, forward, node);
+			*node = map_node_of_bucket(id % BUCKET_COUNT);
+			break;
+	}
+	return call_node(fcinfo, forward, *node);
+}
+
+/* ---- not the last word ---- */
+
+/* Run a function of ours with an answer's DETAIL and the node. */
+static bool
+run_for_detail(const char *query, const Answer *answer, int32 node_no,
+			   Answer *replaced)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	Oid			types[] = {TEXTOID, INT4OID};
+	Datum		values[] = {
+		CStringGetTextDatum(answer->texts[DETAIL]), Int32GetDatum(node_no)
+	};
+	bool		is_final;
+
+	SPI_connect();
+	if (SPI_execute_with_args(query, lengthof(types), types, values, NULL,
+							  false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look at the other nodes");
+	is_final = SPI_processed == 1 &&
+		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) != NULL;
+	if (is_final)
+		for (int i = 0; i < 2; i++)
+			replaced->texts[MESSAGE + i] =
+				MemoryContextStrdup(caller_context,
+									SPI_getvalue(SPI_tuptable->vals[0],
+												 SPI_tuptable->tupdesc, i + 1));
+	SPI_finish();
+	return is_final;
+}
+
+/* Is this what the caller is told? Else to be tried again. */
+static bool
+is_last_word(Answer *answer, const MapNode *node)
+{
+	const char *sqlstate = answer->texts[SQLSTATE];
+
+	if (sqlstate == NULL)
+		return true;
+	if (strcmp(sqlstate, "SC301") == 0)
+		return run_for_detail("SELECT message, detail FROM commerce_router.gather_stock($1::jsonb, $2)",
+							  answer, node->node_no, answer);
+	if (strcmp(sqlstate, "SC203") == 0)
+		return run_for_detail("SELECT message, detail FROM commerce_router.gather_quota($1::jsonb, $2)",
+							  answer, node->node_no, answer);
+	if (strcmp(sqlstate, "SC902") == 0)
+		return run_for_detail("SELECT NULL, NULL FROM commerce_router.refresh() WHERE $1 <> '' AND $2 > 0",
+							  answer, node->node_no, answer);
+	return true;
+}
+
+static void
+pause_before(int tries)
+{
+	long		most = Min((long) PAUSE_US * tries, MAX_PAUSE_US);
+
+	if (tries > 1)
+		pg_usleep(pg_prng_uint64_range(&pg_global_prng_state, most / 4, most));
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* What the others need to have of the catalogue before we answer. */
+static void
+wait_for_catalogue(void)
+{
+	SPI_connect();
+	if (SPI_execute("SELECT commerce_router.wait_for_catalogue()", false, 0) !=
+		SPI_OK_SELECT)
+		elog(ERROR, "could not wait for the catalogue");
+	SPI_finish();
+}
+
+PG_FUNCTION_INFO_V1(commerce_route);
+
+/* A function of the shop on a router: doc/scale.md. */
+Datum
+commerce_route(PG_FUNCTION_ARGS)
+{
+	Forward    *forward;
+	const MapNode *node = NULL;
+	Answer		answer;
+
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = make_forward(fcinfo);
+	forward = fcinfo->flinfo->fn_extra;
+	if (forward->is_writer)
+		check_top_level(forward->name);
+
+	for (int tries = 1;; tries++)
+	{
+		pause_before(tries);
+		answer = ask(fcinfo, forward, &node);
+		if (is_last_word(&answer, node))
+			break;
+		if (tries == MAX_TRIES)
+			node_unavailable(node, answer.texts[MESSAGE]);
+	}
+	if (answer.texts[SQLSTATE] != NULL)
+		refusal_raise_texts(answer.texts[SQLSTATE], answer.texts[MESSAGE],
+							answer.texts[DETAIL], answer.texts[HINT]);
+	if (forward->route == ROUTE_HOME && forward->is_writer)
+		wait_for_catalogue();
+	if (answer.texts[ANSWER] == NULL)
+		PG_RETURN_NULL();
+	return InputFunctionCall(&forward->result_input, answer.texts[ANSWER],
+							 forward->result_ioparam, -1);
+}
+
+static Entry check_top_level_entry = {
+	.arguments = {{"function_name", TEXTOID}},
+	.type = VOIDOID
+};
+
+/* Raise 25001 in a transaction block, for functions that SQL routes. */
+ENTRY_POINT(check_top_level)
+{
+	check_top_level(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+static Entry refuse_entry = {
+	.arguments = {
+		{"sqlstate", TEXTOID, true},
+		{"message", TEXTOID, true},
+		{"detail", TEXTOID, true},
+		{"hint", TEXTOID, true}
+	},
+	.type = VOIDOID
+};
+
+/* Raise what a node answered, for functions that SQL routes; NULL: nothing. */
+ENTRY_POINT(refuse)
+{
+	char	   *texts[4];
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_VOID();
+	for (int i = 0; i < 4; i++)
+		texts[i] = PG_ARGISNULL(i) ? NULL :
+			text_to_cstring(PG_GETARG_TEXT_PP(i));
+	refusal_raise_texts(texts[0], texts[1], texts[2], texts[3]);
+}
