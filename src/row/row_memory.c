@@ -13,11 +13,10 @@
  * sees and that has the key; as the key is unique, it is the one that the index
  * would have led to. If there is none, the index is asked.
  *
- * Reading by an index clears a page of dead versions; so this does, too.
+ * Reading by an index clears a full page of dead versions; so this does, too.
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/tableam.h"
 #include "executor/tuptable.h"
 #include "row/row_work.h"
@@ -51,11 +50,11 @@ is_this_row(Row *row, int64 id, int32 number)
 }
 
 static void
-prune_page(Relation rel, ItemPointer tid)
+clear_page(Relation rel, ItemPointer tid)
 {
 	Buffer		buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(tid));
 
-	heap_page_prune_opt(rel, buffer);
+	row_clear_page(rel, buffer);
 	ReleaseBuffer(buffer);
 }
 
@@ -69,7 +68,7 @@ read_latest(Relation rel, ItemPointerData tid, TupleTableSlot *tuple)
 
 	if (is_there)
 	{
-		prune_page(rel, &tid);
+		clear_page(rel, &tid);
 		table_tuple_get_latest_tid(scan, &tid);
 		is_there = table_tuple_fetch_row_version(rel, &tid, snapshot, tuple);
 	}
@@ -88,7 +87,7 @@ row_recall(Work *work, TableId table, int64 id, int32 number)
 		place->id != id || place->number != number)
 		return NULL;
 	rel = row_open_for_read(work, table)->rel;
-	if (rel->rd_tableam != GetHeapamTableAmRoutine())
+	if (!row_is_in_heap(rel))
 		return NULL;
 	row = row_make_stored(work, table);
 	if (!read_latest(rel, place->tid, row->tuple) ||

@@ -14,6 +14,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "row/row_work.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
@@ -25,6 +26,7 @@ struct RowScan
 	IndexScanDesc scan;
 	ScanKeyData keys[MAX_KEYS];
 	Row		   *row;			/* the last one read, unless it is kept */
+	Buffer		buffer;			/* pinned: where the last one was */
 };
 
 /* Begin a scan under a prefix of the columns of an index. */
@@ -38,6 +40,7 @@ begin_scan(Work *work, TableId table, int column_count,
 	scan->work = work;
 	scan->table = table;
 	scan->row = NULL;
+	scan->buffer = InvalidBuffer;
 	scan->index = row_index_for_scan(open, column_count, columns);
 
 	for (int i = 0; i < prefix_count; i++)
@@ -74,8 +77,8 @@ read_row(RowScan *scan, ScanDirection direction)
 {
 	if (scan->row == NULL)
 		scan->row = row_make_stored(scan->work, scan->table);
-	return index_getnext_slot(scan->scan, direction, scan->row->tuple) ?
-		scan->row : NULL;
+	return row_fetch_next(scan->scan, direction, &scan->buffer,
+						  scan->row->tuple) ? scan->row : NULL;
 }
 
 Row *
@@ -107,6 +110,8 @@ row_scan_end(RowScan *scan)
 {
 	if (scan->row)
 		ExecClearTuple(scan->row->tuple);
+	if (BufferIsValid(scan->buffer))
+		ReleaseBuffer(scan->buffer);
 	index_endscan(scan->scan);
 	pfree(scan);
 }

@@ -27,8 +27,8 @@
  * two writes to the same row.
  *
  * This file opens and closes; row_target.c keeps what opening a table for
- * writing needs; row_index.c tells which index fits; row_scan.c finds and
- * locks, row_write.c writes.
+ * writing needs; row_index.c tells which index fits; row_fetch.c reads what it
+ * leads to; row_scan.c finds and locks, row_write.c writes.
  */
 #include "postgres.h"
 

@@ -5,8 +5,10 @@
 #ifndef COMMERCE_ROW_WORK_H
 #define COMMERCE_ROW_WORK_H
 
+#include "access/genam.h"
 #include "base/compat.h"
 #include "row/row.h"
+#include "storage/buf.h"
 
 /* A primary key has the first ids. */
 extern const ColumnId row_key_columns[MAX_KEYS];
@@ -36,6 +38,19 @@ extern Relation row_index_for_scan(WorkTable *open, int column_count,
 /* The unique indexes on exactly these columns: a list of OIDs, not empty. */
 extern List *row_index_arbiters(const WorkTable *open, int column_count,
 								const ColumnId *columns);
+
+/*
+ * Read the next row of a scan along an index. *buffer is what is pinned for
+ * that, at first InvalidBuffer: the caller releases it.
+ */
+extern bool row_fetch_next(IndexScanDesc scan, ScanDirection direction,
+						   Buffer *buffer, TupleTableSlot *tuple);
+
+/* Clear a page that is read of dead versions, if there is little room left. */
+extern void row_clear_page(Relation rel, Buffer buffer);
+
+/* Is the table stored as PostgreSQL does it unless told otherwise? */
+extern bool row_is_in_heap(Relation rel);
 
 /* Raise 55000: no index fits. */
 pg_noreturn extern void row_lacks_index(Relation rel);
