@@ -9,6 +9,7 @@
 #define COMMERCE_COMPAT_H
 
 #include "access/genam.h"
+#include "access/tableam.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
 #include "utils/guc.h"
@@ -92,6 +93,37 @@ compat_ExecInsertIndexTuples(ResultRelInfo *relinfo, TupleTableSlot *slot,
 	return ExecInsertIndexTuples(relinfo, slot, estate, update, noDupErr,
 								 specConflict, arbiterIndexes);
 #endif
+}
+
+/*
+ * Update a row in the version at otid, and say which of its indexes need an
+ * entry. 16 tells apart those that only summarize.
+ */
+static inline TM_Result
+compat_table_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot,
+						  CommandId cid, Snapshot snapshot,
+						  TM_FailureData *failure, bool *update_indexes,
+						  bool *only_summarizing)
+{
+	LockTupleMode lockmode;
+	TM_Result	result;
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes needed;
+#else
+	bool		needed;
+#endif
+
+	result = table_tuple_update(rel, otid, slot, cid, snapshot,
+								InvalidSnapshot, true, failure, &lockmode,
+								&needed);
+#if PG_VERSION_NUM >= 160000
+	*update_indexes = needed != TU_None;
+	*only_summarizing = needed == TU_Summarizing;
+#else
+	*update_indexes = needed;
+	*only_summarizing = false;
+#endif
+	return result;
 }
 
 /* 18 added tupleid, the row that may not conflict with itself */

@@ -24,6 +24,11 @@
  *   snapshot taken after the last lock shows no other one, and merge them into
  *   slot 0.
  *
+ * A caller that ends in an error whatever is in the way later may take from its
+ * own slot without holding it first: counter_take_looked(). The update fails
+ * where somebody has changed the slot since the look, and is not tried where
+ * somebody holds it; then all of the above follows.
+ *
  * To give: to all slots, shared out anew, if nobody holds any; else to one that
  * is free. To give back what was taken: to one that is free.
  *
@@ -34,14 +39,16 @@
  * suffice, or not at all; so no taker holds a slot in vain, and a taker that
  * waits for one slot holds no other of this counter. Only one that locks all
  * holds some and waits for others, and of these slot 0 lets in one at a time.
- * Hence takers of one counter never deadlock.
+ * Hence takers of one counter never deadlock. Nor does one that takes at once
+ * and is just then forestalled: it waits for one slot and holds no other.
  *
  * In REPEATABLE READ and above the snapshot is the transaction's: a slot that
  * changed since is 40001, and to tell that there is too little takes the locks
  * of all slots, as proof that none did.
  *
  * Lock order: counters are last of all, ascending by id, slots within. The
- * hottest lock is so held shortest: from counter_hold() to the commit.
+ * hottest lock is so held shortest: from counter_hold() to the commit. An
+ * update that is its own lock comes where the lock would.
  */
 #include "postgres.h"
 
@@ -264,6 +271,25 @@ counter_hold_looked(Work *work, TableId table, int64 id, CounterHold *hold,
 }
 
 bool
+counter_take_looked(CounterHold *hold)
+{
+	Row		   *slot = hold->own;
+	int64		rest;
+
+	/* A retry splits the slot that it takes from. */
+	if (slot == NULL || (IsolationUsesXactSnapshot() &&
+						 failed_here(slot->table, row_int64(slot, SLOTS_ID))))
+		return false;
+
+	/* One that is used up goes. */
+	rest = row_int64(slot, SLOTS_QUANTITY) - hold->quantity;
+	if (rest == 0 && row_int32(slot, SLOTS_SLOT) != 0)
+		return false;
+	hold->is_taken = slot_update_unchanged(slot, rest);
+	return hold->is_taken;
+}
+
+bool
 counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 			 CounterHold *hold, int64 *available)
 {
@@ -338,6 +364,8 @@ sum_of(const CounterHold *hold)
 void
 counter_take(CounterHold *hold)
 {
+	if (hold->is_taken)
+		return;
 	if (hold->slot_count == 1)
 		take_from_one(hold);
 	else

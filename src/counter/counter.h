@@ -38,7 +38,14 @@ extern bool counter_hold(Work *work, TableId table, int64 id, int64 quantity,
 extern bool counter_hold_looked(Work *work, TableId table, int64 id,
 								CounterHold *hold, int64 *available);
 
-/* Take what was held. */
+/*
+ * Take what a look found at once, without a lock before: instead of holding it,
+ * for a caller that ends in an error should anything be in the way later.
+ * False: nothing is done, hold it. May wait as counter_hold does.
+ */
+extern bool counter_take_looked(CounterHold *hold);
+
+/* Take what was held; nothing of what was taken at once. */
 extern void counter_take(CounterHold *hold);
 
 /*

@@ -42,6 +42,18 @@ slot_update(Row *slot, int32 level, int64 quantity)
 	row_remember(changed);
 }
 
+bool
+slot_update_unchanged(Row *slot, int64 quantity)
+{
+	Row		   *changed = row_change(slot);
+
+	row_set_int64(changed, SLOTS_QUANTITY, quantity);
+	if (!row_update_unchanged(slot, changed))
+		return false;
+	row_remember(changed);
+	return true;
+}
+
 Row *
 slot_find(Work *work, TableId table, int64 id, int32 number)
 {

@@ -36,6 +36,7 @@ typedef struct CounterHold
 	int64		quantity;
 	bool		waited;			/* for somebody who took from the same slot */
 	bool		is_only;		/* there is no other slot */
+	bool		is_taken;		/* already: counter_take() has nothing to do */
 } CounterHold;
 
 /* A new slot, not inserted yet; and one that is. */
@@ -44,6 +45,9 @@ extern Row *slot_new(Work *work, TableId table, int64 id, int32 number,
 extern void slot_insert(Work *work, TableId table, int64 id, int32 number,
 						int32 level, int64 quantity);
 extern void slot_update(Row *slot, int32 level, int64 quantity);
+
+/* The same of one that is not locked, as row_update_unchanged(). */
+extern bool slot_update_unchanged(Row *slot, int64 quantity);
 
 /* One slot as the snapshot has it, or NULL. */
 extern Row *slot_find(Work *work, TableId table, int64 id, int32 number);

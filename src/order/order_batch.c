@@ -292,7 +292,8 @@ compare_stock(OrderSource *source, const OrderItems *items, bool is_refused)
 }
 
 static Payment *
-find_locked_payment(OrderSource *source, const OrderRequest *request)
+find_locked_payment(OrderSource *source, const OrderRequest *request,
+					const Pricing *pricing)
 {
 	Part	   *part = ((LockedSource *) source)->part;
 

@@ -113,7 +113,8 @@ order_decide(OrderSource *source, const OrderRequest *request,
 	find_unlocked(source, request, decision, &findings);
 	if (source->find_payment &&
 		(!source->locks || (!findings.price && !findings.stock)))
-		decision->payment = source->find_payment(source, request);
+		decision->payment = source->find_payment(source, request,
+												 &decision->pricing);
 	findings.user = check_user(source, request, decision);
 	if (findings.user || findings.price || findings.stock)
 		return rank_refusals(&findings);

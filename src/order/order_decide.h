@@ -39,9 +39,13 @@ struct OrderSource
 	Refusal    *(*look_at_stock) (OrderSource *source,
 								  const OrderItems *items, bool is_refused);
 
-	/* Who pays, or NULL: the order is not paid now. */
+	/*
+	 * Who pays, or NULL: the order is not paid now. The pricing has no
+	 * discount yet.
+	 */
 	Payment    *(*find_payment) (OrderSource *source,
-								 const OrderRequest *request);
+								 const OrderRequest *request,
+								 const Pricing *pricing);
 
 	/* The coupon, or NULL: there is none. */
 	Row		   *(*find_coupon) (OrderSource *source, int64 coupon_id);

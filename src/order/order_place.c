@@ -4,6 +4,10 @@
  *
  * Decide first, write after. The idempotency key comes first in the lock order;
  * the rest is order_decide.c's.
+ *
+ * A refusal here is an error, which undoes what was written. So once all that
+ * can be seen without locks is in favour, a balance or a slot that nobody holds
+ * is not locked first: its update comes where its lock would, and is the lock.
  */
 #include "postgres.h"
 
@@ -23,6 +27,7 @@ typedef struct LockingSource
 	OrderSource source;
 	Payment		payment;
 	CounterHold *holds;			/* as items.by_option */
+	bool		seems_there;	/* the stock, by a look at the slots */
 } LockingSource;
 
 /*
@@ -37,21 +42,42 @@ look_at_slots(OrderSource *source, const OrderItems *items, bool is_refused)
 	if (is_refused)
 		return stock_check_available(source->work, items);
 	locking->holds = palloc(items->count * sizeof(CounterHold));
-	if (stock_look(source->work, items, locking->holds) ||
-		IsolationUsesXactSnapshot())
+	locking->seems_there = stock_look(source->work, items, locking->holds);
+	if (locking->seems_there || IsolationUsesXactSnapshot())
 		return NULL;
 	return stock_check_available(source->work, items);
 }
 
+/*
+ * Is nothing in the way of this order, by what was seen without locks? Then the
+ * payment is written where it would be locked; a coupon is to be locked after
+ * it, and tells the total. Triggers are to see what they see of a call that
+ * locks first.
+ */
+static bool
+may_pay_first(const LockingSource *locking, const OrderRequest *request,
+			  const Pricing *pricing)
+{
+	return locking->seems_there && !request->has_coupon &&
+		(!request->has_expected_total ||
+		 request->expected_total == pricing->total) &&
+		row_is_plain(locking->source.work, TABLE_STOCK_SLOTS);
+}
+
 static Payment *
-lock_payment(OrderSource *source, const OrderRequest *request)
+lock_payment(OrderSource *source, const OrderRequest *request,
+			 const Pricing *pricing)
 {
 	LockingSource *locking = (LockingSource *) source;
+	Payment    *payment = &locking->payment;
 
 	if (request->ttl)
 		return NULL;
-	payment_lock(source->work, request->user_id, &locking->payment);
-	return &locking->payment;
+	if (!may_pay_first(locking, request, pricing) ||
+		!payment_take_unlocked(source->work, request->user_id,
+							   pricing->total, payment))
+		payment_lock(source->work, request->user_id, payment);
+	return payment;
 }
 
 static Row *
@@ -65,7 +91,8 @@ hold_slots(OrderSource *source, const OrderItems *items, bool is_refused)
 {
 	if (is_refused && !IsolationUsesXactSnapshot())
 		return stock_check_available(source->work, items);
-	return stock_hold(source->work, items, ((LockingSource *) source)->holds);
+	return stock_hold(source->work, items, !is_refused,
+					  ((LockingSource *) source)->holds);
 }
 
 /* Write what was decided. */

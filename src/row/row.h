@@ -86,6 +86,12 @@ extern Row *row_find(Work *work, TableId table, ...);
 extern Row *row_lock(Work *work, TableId table, ...);
 
 /*
+ * The same as the snapshot has it, for row_update_unchanged(). NULL proves
+ * nothing.
+ */
+extern Row *row_look(Work *work, TableId table, ...);
+
+/*
  * For a table whose primary key is a bigint and an integer: row_remember notes
  * where the row is that was found or, once it was updated, the changed one.
  * row_recall returns the row with this key as the snapshot has it, without the
@@ -216,6 +222,20 @@ extern bool row_insert_if_absent_by(Row *row, int column_count,
 
 /* Write changed, which row_change() made from locked. */
 extern void row_update(Row *locked, Row *changed);
+
+/*
+ * The same for a row that row_look() or a scan showed, which nobody has locked.
+ * False: nothing is written, as somebody holds it, or it has changed since, or
+ * its table is not plain; lock it as ever, then look again at what it says. May
+ * wait. changed is of no use any more then.
+ */
+extern bool row_update_unchanged(Row *found, Row *changed);
+
+/*
+ * Is there nobody in this table to see when in a call a row of it is updated:
+ * has it no row triggers, nor columns that are computed?
+ */
+extern bool row_is_plain(Work *work, TableId table);
 
 /* Delete a locked row. */
 extern void row_delete(Row *locked);

@@ -340,3 +340,13 @@ row_lock(Work *work, TableId table, ...)
 	COLLECT_KEY(key, table);
 	return lock(work, table, key);
 }
+
+Row *
+row_look(Work *work, TableId table, ...)
+{
+	Datum		key[MAX_KEYS];
+
+	COLLECT_KEY(key, table);
+	row_will_write(work, table);
+	return probe(work, table, key);
+}

@@ -15,6 +15,7 @@
  * COMMITTED looks again with a newer snapshot, the levels above look with the
  * latest one and raise 40001 when it is there. So nobody is refused for what
  * an old snapshot cannot see. As the scans use MVCC snapshots, SSI sees them.
+ * Where an update can be its own lock, row_update.c does both in one.
  * A table that was rewritten has no rows for older snapshots: follow_changes().
  *
  * Locks. Relations stay locked to the end of the transaction, as after a
@@ -28,7 +29,7 @@
  *
  * This file opens and closes; row_target.c keeps what opening a table for
  * writing needs; row_index.c tells which index fits; row_fetch.c reads what it
- * leads to; row_scan.c finds and locks, row_write.c writes.
+ * leads to; row_scan.c finds and locks, row_write.c and row_update.c write.
  */
 #include "postgres.h"
 

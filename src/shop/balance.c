@@ -42,30 +42,36 @@ balance_check_room(Row *balance, int64 amount)
 	return refuse_balance_limit_exceeded(row_int64(balance, BALANCES_USER_ID));
 }
 
-Row *
-balance_record(Row *changed, EnumLabel type, int64 amount, int64 order_id)
+void
+balance_add(Row *changed, int64 amount)
 {
 	int64		after = row_int64(changed, BALANCES_BALANCE) + amount;
-	int64		entry_no = row_int64(changed, BALANCES_ENTRY_COUNT) + 1;
-	Row		   *entry = row_new(changed->work, TABLE_BALANCE_HISTORY);
 
 	Assert(after >= 0 && amount != 0);
 	row_set_int64(changed, BALANCES_BALANCE, after);
-	row_set_int64(changed, BALANCES_ENTRY_COUNT, entry_no);
+	row_set_int64(changed, BALANCES_ENTRY_COUNT,
+				  row_int64(changed, BALANCES_ENTRY_COUNT) + 1);
 	row_set_now(changed, BALANCES_UPDATED_AT);
+}
+
+Row *
+balance_record(Row *changed, EnumLabel type, int64 amount, int64 order_id)
+{
+	Row		   *entry = row_new(changed->work, TABLE_BALANCE_HISTORY);
 
 	row_set(entry, BALANCE_HISTORY_USER_ID,
 			row_value(changed, BALANCES_USER_ID));
-	row_set_int64(entry, BALANCE_HISTORY_ENTRY_NO, entry_no);
+	row_set(entry, BALANCE_HISTORY_ENTRY_NO,
+			row_value(changed, BALANCES_ENTRY_COUNT));
 	row_set_enum(entry, BALANCE_HISTORY_TYPE, type);
 	row_set_int64(entry, BALANCE_HISTORY_AMOUNT, amount);
-	row_set_int64(entry, BALANCE_HISTORY_BALANCE_AFTER, after);
+	row_set(entry, BALANCE_HISTORY_BALANCE_AFTER,
+			row_value(changed, BALANCES_BALANCE));
 	if (order_id != NO_ORDER)
 		row_set_int64(entry, BALANCE_HISTORY_ORDER_ID, order_id);
 	row_set_now(entry, BALANCE_HISTORY_CREATED_AT);
 	actor_set(entry, BALANCE_HISTORY_ACTOR);
 	row_insert(entry);
-	row_inserts_done(entry->work, TABLE_BALANCE_HISTORY);
 	return entry;
 }
 
@@ -73,10 +79,28 @@ Row *
 balance_move(Row *balance, EnumLabel type, int64 amount, int64 order_id)
 {
 	Row		   *changed = row_change(balance);
-	Row		   *entry = balance_record(changed, type, amount, order_id);
+	Row		   *entry;
 
+	balance_add(changed, amount);
+	entry = balance_record(changed, type, amount, order_id);
 	row_update(balance, changed);
 	return entry;
+}
+
+/*
+ * Nobody sees whether the balance or its history is written first, unless it is
+ * a trigger.
+ */
+Row *
+balance_add_unlocked(Row *balance, int64 amount)
+{
+	Row		   *changed;
+
+	if (!row_is_plain(balance->work, TABLE_BALANCE_HISTORY))
+		return NULL;
+	changed = row_change(balance);
+	balance_add(changed, amount);
+	return row_update_unchanged(balance, changed) ? changed : NULL;
 }
 
 /* Open the user's account with nothing in it, unless somebody just did. */
@@ -128,12 +152,42 @@ claim_entry(Row *balance, int64 amount, const Idempotency *scope, Row **entry)
 	return NULL;
 }
 
+typedef Refusal *(*BalanceCheck) (Row *balance, int64 amount);
+
+/*
+ * Move the balance if it is as the snapshot has it, and nobody holds it: then
+ * that is its lock. A key is claimed under a lock, and what is refused is so by
+ * the latest values; so this does neither. NULL: nothing is done.
+ */
+static Row *
+move_unlocked(Work *work, EnumLabel type, int64 amount,
+			  const Idempotency *scope, BalanceCheck check)
+{
+	int64		sign = type == ENTRY_USE ? -1 : 1;
+	Row		   *balance;
+	Row		   *changed;
+
+	if (scope->key)
+		return NULL;
+	balance = row_look(work, TABLE_BALANCES, Int64GetDatum(scope->user_id));
+	if (balance == NULL || check(balance, amount) != NULL)
+		return NULL;
+	changed = balance_add_unlocked(balance, sign * amount);
+	return changed ?
+		balance_record(changed, type, sign * amount, NO_ORDER) : NULL;
+}
+
 static Refusal *
 charge(Work *work, int64 amount, const Idempotency *scope, Row **entry)
 {
 	int64		user_id = scope->user_id;
 	Row		   *balance;
 	Refusal    *refusal;
+
+	*entry = move_unlocked(work, ENTRY_CHARGE, amount, scope,
+						   balance_check_room);
+	if (*entry)
+		return NULL;
 
 	while ((balance = row_lock(work, TABLE_BALANCES,
 							   Int64GetDatum(user_id))) == NULL)
@@ -157,10 +211,14 @@ charge(Work *work, int64 amount, const Idempotency *scope, Row **entry)
 static Refusal *
 use(Work *work, int64 amount, const Idempotency *scope, Row **entry)
 {
-	Row		   *balance = row_lock(work, TABLE_BALANCES,
-								   Int64GetDatum(scope->user_id));
+	Row		   *balance;
 	Refusal    *refusal;
 
+	*entry = move_unlocked(work, ENTRY_USE, amount, scope, balance_check);
+	if (*entry)
+		return NULL;
+
+	balance = row_lock(work, TABLE_BALANCES, Int64GetDatum(scope->user_id));
 	if (balance == NULL)
 		return refuse_balance_account_not_found(scope->user_id);
 

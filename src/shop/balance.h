@@ -27,9 +27,18 @@ extern Row *balance_move(Row *balance, EnumLabel type, int64 amount,
 						 int64 order_id);
 
 /*
- * The same for one of several movements: changed is the balance as row_change()
- * copied it, which the caller writes when it has recorded all of them.
+ * Add it to a balance that row_look() found, which nobody has locked, and write
+ * that; balance_record() has to follow. NULL: nothing is done, lock it and
+ * check it anew.
  */
+extern Row *balance_add_unlocked(Row *balance, int64 amount);
+
+/*
+ * The same in steps, for one of several movements: add to changed, the balance
+ * as row_change() copied it, and record what was added last. The caller writes
+ * changed, before or after.
+ */
+extern void balance_add(Row *changed, int64 amount);
 extern Row *balance_record(Row *changed, EnumLabel type, int64 amount,
 						   int64 order_id);
 

@@ -24,6 +24,7 @@ payment_lock(Work *work, int64 user_id, Payment *payment)
 	payment->user_id = user_id;
 	payment->way = payment_ways[0];
 	payment->changed = NULL;
+	payment->taken = 0;
 	for (int i = 0; i < (int) lengthof(payment_ways); i++)
 	{
 		payment->account = payment_ways[i]->lock(work, user_id);
@@ -33,6 +34,25 @@ payment_lock(Work *work, int64 user_id, Payment *payment)
 			return;
 		}
 	}
+}
+
+bool
+payment_take_unlocked(Work *work, int64 user_id, int64 amount,
+					  Payment *payment)
+{
+	const PaymentWay *first = payment_ways[0];
+	Row		   *changed = NULL;
+
+	/* Without an account there, it takes a lock to know. */
+	if (first->take_unlocked && amount > 0)
+		changed = first->take_unlocked(work, user_id, amount);
+	if (changed == NULL)
+		return false;
+	payment->user_id = user_id;
+	payment->way = first;
+	payment->account = payment->changed = changed;
+	payment->taken = amount;
+	return true;
 }
 
 Refusal *
@@ -53,6 +73,11 @@ payment_check(const Payment *payment, int64 amount)
 	Row		   *account = payment->changed ?
 		payment->changed : payment->account;
 
+	if (payment->taken > 0)
+	{
+		Assert(amount == payment->taken);
+		return NULL;
+	}
 	if (account == NULL)
 		return payment->way->not_found(payment->user_id);
 	return payment->way->check_take(account, amount);
@@ -69,7 +94,9 @@ changed_account(Payment *payment)
 void
 payment_take(Payment *payment, int64 amount, int64 order_id)
 {
-	if (amount > 0)
+	if (payment->taken > 0)
+		payment->way->record_take(payment->changed, amount, order_id);
+	else if (amount > 0)
 		payment->way->take(changed_account(payment), amount, order_id);
 	metrics_add(COUNTER_MONEY_SOLD, amount);
 }
@@ -84,6 +111,6 @@ payment_give_back(Payment *payment, int64 amount, int64 order_id)
 void
 payment_write(Payment *payment)
 {
-	if (payment->changed != NULL)
+	if (payment->changed != NULL && payment->taken == 0)
 		row_update(payment->account, payment->changed);
 }

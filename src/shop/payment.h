@@ -14,6 +14,7 @@ typedef struct Payment
 	const PaymentWay *way;
 	Row		   *account;		/* locked, or NULL: there is none */
 	Row		   *changed;		/* as payments so far leave it, or NULL */
+	int64		taken;			/* of this, so much before it was locked */
 } Payment;
 
 /*
@@ -21,6 +22,14 @@ typedef struct Payment
  * stock in the lock order; of several users ascending.
  */
 extern void payment_lock(Work *work, int64 user_id, Payment *payment);
+
+/*
+ * Take amount from it without locking it first, and write that: for a caller
+ * that takes this, no more and no less, or ends in an error. payment_take()
+ * then records it. False: nothing is done; lock it.
+ */
+extern bool payment_take_unlocked(Work *work, int64 user_id, int64 amount,
+								  Payment *payment);
 
 /*
  * Lock the account of the user who paid an order, to give amount (> 0, minor

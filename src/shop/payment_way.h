@@ -17,6 +17,13 @@ typedef struct PaymentWay
 	 */
 	Row		   *(*lock) (Work *work, int64 user_id);
 
+	/*
+	 * Take an amount from the account, if the way can, before it is locked:
+	 * it is enough by the snapshot, and nobody holds it. Returns the account
+	 * as it is written, for record_take(). NULL: nothing is done.
+	 */
+	Row		   *(*take_unlocked) (Work *work, int64 user_id, int64 amount);
+
 	/* The refusal of a user who has no account. */
 	Refusal    *(*not_found) (int64 user_id);
 
@@ -28,9 +35,11 @@ typedef struct PaymentWay
 
 	/*
 	 * Take it, or give it back, in changed, the account as row_change()
-	 * copied it; the caller writes that. Checked before.
+	 * copied it; the caller writes that. Checked before. record_take() is the
+	 * part of take() that is left after take_unlocked().
 	 */
 	void		(*take) (Row *changed, int64 amount, int64 order_id);
+	void		(*record_take) (Row *changed, int64 amount, int64 order_id);
 	void		(*give_back) (Row *changed, int64 amount, int64 order_id);
 } PaymentWay;
 

@@ -43,7 +43,7 @@ stock_look(Work *work, const OrderItems *items, CounterHold *holds)
 }
 
 Refusal *
-stock_hold(Work *work, const OrderItems *items, CounterHold *holds)
+stock_hold(Work *work, const OrderItems *items, bool takes, CounterHold *holds)
 {
 	int64	   *available = palloc(items->count * sizeof(int64));
 
@@ -51,9 +51,12 @@ stock_hold(Work *work, const OrderItems *items, CounterHold *holds)
 	{
 		int			line = items->by_option[i];
 
-		counter_hold_looked(work, TABLE_STOCK_SLOTS,
-							items->by_line[line].option_id, &holds[i],
-							&available[line]);
+		if (takes && counter_take_looked(&holds[i]))
+			available[line] = items->by_line[line].quantity;
+		else
+			counter_hold_looked(work, TABLE_STOCK_SLOTS,
+								items->by_line[line].option_id, &holds[i],
+								&available[line]);
 	}
 	return stock_compare(items, available);
 }

@@ -30,9 +30,10 @@ extern bool stock_look(Work *work, const OrderItems *items,
 
 /*
  * Lock the stock of every line, options ascending, after stock_look. Refuses
- * like stock_check_available.
+ * like stock_check_available. takes: may take some of it at once, for a caller
+ * that raises its refusals.
  */
-extern Refusal *stock_hold(Work *work, const OrderItems *items,
+extern Refusal *stock_hold(Work *work, const OrderItems *items, bool takes,
 						   CounterHold *holds);
 
 /* So many units of an option. */
