@@ -122,11 +122,18 @@ json_push_number(JsonbParseState **state, int64 number)
 void
 json_push_uint64(JsonbParseState **state, uint64 number)
 {
-	char	   *digits = psprintf(UINT64_FORMAT, number);
-	Datum		numeric = DirectFunctionCall3(numeric_in,
-											  CStringGetDatum(digits),
-											  ObjectIdGetDatum(InvalidOid),
-											  Int32GetDatum(-1));
+	char	   *digits;
+	Datum		numeric;
+
+	if (number <= PG_INT64_MAX)
+	{
+		json_push_number(state, number);
+		return;
+	}
+	digits = psprintf(UINT64_FORMAT, number);
+	numeric = DirectFunctionCall3(numeric_in, CStringGetDatum(digits),
+								  ObjectIdGetDatum(InvalidOid),
+								  Int32GetDatum(-1));
 
 	push_numeric(state, DatumGetNumeric(numeric));
 }

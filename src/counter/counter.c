@@ -144,6 +144,14 @@ hold_all(Work *work, TableId table, int64 id, CounterHold *hold,
 	return all.sum >= hold->quantity;
 }
 
+/* Slot 0 that was never split since it was the only one is so still. */
+static bool
+is_only(Row *slot)
+{
+	return row_int32(slot, SLOTS_SLOT) == 0 &&
+		row_int32(slot, SLOTS_LEVEL) == 0;
+}
+
 bool
 counter_look(Work *work, TableId table, int64 id, int64 quantity,
 			 CounterHold *hold)
@@ -152,6 +160,11 @@ counter_look(Work *work, TableId table, int64 id, int64 quantity,
 	hold->quantity = quantity;
 	row_will_write(work, table);
 	hold->own = find_own_slot(work, table, id);
+	if (hold->own != NULL && is_only(hold->own))
+	{
+		hold->is_only = true;
+		hold->seen = row_int64(hold->own, SLOTS_QUANTITY);
+	}
 	if (hold->own != NULL && row_int64(hold->own, SLOTS_QUANTITY) < quantity)
 		hold->own = NULL;
 	return hold->own != NULL;

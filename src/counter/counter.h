@@ -19,8 +19,8 @@ extern int64 counter_available(Work *work, TableId table, int64 id);
 
 /*
  * A first look at the counter, before what comes before counters in the lock
- * order is locked. False tells no more than that another look is due: there may
- * be less than quantity.
+ * order is locked. False: there is less than quantity if hold->is_only, and
+ * hold->seen is what there is; else another look is due.
  */
 extern bool counter_look(Work *work, TableId table, int64 id, int64 quantity,
 						 CounterHold *hold);

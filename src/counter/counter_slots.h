@@ -36,6 +36,7 @@ typedef struct CounterHold
 	int64		quantity;
 	bool		waited;			/* for somebody who took from the same slot */
 	bool		is_only;		/* there is no other slot */
+	int64		seen;			/* if so, what a look saw in it */
 	bool		is_taken;		/* already: counter_take() has nothing to do */
 } CounterHold;
 

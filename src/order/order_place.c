@@ -30,6 +30,15 @@ typedef struct LockingSource
 	bool		seems_there;	/* the stock, by a look at the slots */
 } LockingSource;
 
+/* We may have waited for the key, or for the table. */
+static void
+see_stock_now(Work *work)
+{
+	row_will_write(work, TABLE_STOCK_SLOTS);
+	if (!IsolationUsesXactSnapshot())
+		row_refresh(work);
+}
+
 /*
  * In REPEATABLE READ and above only locks tell what has changed since the
  * snapshot: so nobody is refused for what it shows.
@@ -38,14 +47,17 @@ static Refusal *
 look_at_slots(OrderSource *source, const OrderItems *items, bool is_refused)
 {
 	LockingSource *locking = (LockingSource *) source;
+	Refusal    *refusal;
 
 	if (is_refused)
 		return stock_check_available(source->work, items);
 	locking->holds = palloc(items->count * sizeof(CounterHold));
+	see_stock_now(source->work);
 	locking->seems_there = stock_look(source->work, items, locking->holds);
 	if (locking->seems_there || IsolationUsesXactSnapshot())
 		return NULL;
-	return stock_check_available(source->work, items);
+	refusal = stock_refuse_looked(items, locking->holds);
+	return refusal ? refusal : stock_check_available(source->work, items);
 }
 
 /*

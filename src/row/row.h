@@ -92,7 +92,8 @@ extern Row *row_lock(Work *work, TableId table, ...);
 extern Row *row_look(Work *work, TableId table, ...);
 
 /*
- * For a table whose primary key is a bigint and an integer: row_remember notes
+ * For a table whose primary key is a bigint, or that and an integer (number; 0
+ * for a table that has none): row_remember notes
  * where the row is that was found or, once it was updated, the changed one.
  * row_recall returns the row with this key as the snapshot has it, without the
  * index; NULL: it is not known where that is, or it is not there any more.

@@ -42,11 +42,18 @@ place_of(TableId table, int64 id, int32 number)
 	return &places[(id * 31 + number * 7 + table) & (PLACES - 1)];
 }
 
+static int32
+number_of(Row *row)
+{
+	return table_key_count(row->table) > 1 ?
+		row_int32(row, row_key_columns[1]) : 0;
+}
+
 static bool
 is_this_row(Row *row, int64 id, int32 number)
 {
 	return row_int64(row, row_key_columns[0]) == id &&
-		row_int32(row, row_key_columns[1]) == number;
+		number_of(row) == number;
 }
 
 static void
@@ -105,7 +112,7 @@ void
 row_remember(Row *row)
 {
 	int64		id = row_int64(row, row_key_columns[0]);
-	int32		number = row_int32(row, row_key_columns[1]);
+	int32		number = number_of(row);
 	Place	   *place = place_of(row->table, id, number);
 
 	place->table = row->table;

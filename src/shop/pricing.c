@@ -11,6 +11,20 @@
 #include "shop/catalogue.h"
 #include "shop/pricing.h"
 
+/* In a rush all want the same few. */
+static Row *
+find_option(Work *work, int64 option_id)
+{
+	Row		   *option = row_recall(work, TABLE_PRODUCT_OPTIONS, option_id, 0);
+
+	if (option != NULL)
+		return option;
+	option = row_find(work, TABLE_PRODUCT_OPTIONS, Int64GetDatum(option_id));
+	if (option != NULL)
+		row_remember(option);
+	return option;
+}
+
 /* Look every option up; refuses with PRODUCT_OPTION_NOT_FOUND. */
 static Refusal *
 find_options(Work *work, const OrderItems *items, PricedLine *lines)
@@ -18,8 +32,7 @@ find_options(Work *work, const OrderItems *items, PricedLine *lines)
 	for (int i = 0; i < items->count; i++)
 	{
 		int64		option_id = items->by_line[i].option_id;
-		Row		   *option = row_find(work, TABLE_PRODUCT_OPTIONS,
-									  Int64GetDatum(option_id));
+		Row		   *option = find_option(work, option_id);
 
 		if (option == NULL)
 			return refuse_product_option_not_found(option_id);

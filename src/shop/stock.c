@@ -43,6 +43,23 @@ stock_look(Work *work, const OrderItems *items, CounterHold *holds)
 }
 
 Refusal *
+stock_refuse_looked(const OrderItems *items, const CounterHold *holds)
+{
+	int64	   *available = palloc(items->count * sizeof(int64));
+
+	for (int i = 0; i < items->count; i++)
+	{
+		const CounterHold *hold = &holds[i];
+
+		if (hold->own == NULL && !hold->is_only)
+			return NULL;
+		available[items->by_option[i]] =
+			hold->own ? hold->quantity : hold->seen;
+	}
+	return stock_compare(items, available);
+}
+
+Refusal *
 stock_hold(Work *work, const OrderItems *items, bool takes, CounterHold *holds)
 {
 	int64	   *available = palloc(items->count * sizeof(int64));

@@ -29,6 +29,13 @@ extern bool stock_look(Work *work, const OrderItems *items,
 					   CounterHold *holds);
 
 /*
+ * After a look that fell short: INSUFFICIENT_STOCK as of that look's snapshot,
+ * or NULL if it takes another one to tell. Not above READ COMMITTED.
+ */
+extern Refusal *stock_refuse_looked(const OrderItems *items,
+									const CounterHold *holds);
+
+/*
  * Lock the stock of every line, options ascending, after stock_look. Refuses
  * like stock_check_available. takes: may take some of it at once, for a caller
  * that raises its refusals.
