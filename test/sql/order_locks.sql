@@ -6,13 +6,14 @@
 \set ECHO none
 \i :helpers
 
--- One option, one user. What a session does first, it does before.
+-- One user. What a session does first, it does before, but for buying these options: one
+-- that it remembers takes one lock less.
 DO $$
 BEGIN
 	PERFORM commerce.create_user('Kim', 1);
 	PERFORM commerce.charge_balance(1, 100000);
 	PERFORM commerce.create_product('shirt', 1);
-	PERFORM commerce.create_product_option(1, 'red', 1000, 100, 1);
+	PERFORM commerce.create_product_option(1, 'red ' || n, 1000, 100, n) FROM generate_series(1, 4) AS n;
 	PERFORM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]', NULL, 'key');
 	PERFORM commerce.refund_order(1, '[{"option_id": 1, "quantity": 1}]');
 	PERFORM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]');
@@ -30,15 +31,15 @@ WHERE pid = pg_backend_pid() AND c.relnamespace = 'commerce'::regnamespace;
 SELECT * FROM pg_temp.far_locks;
 
 BEGIN;
-SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]');
+SELECT total FROM commerce.place_order(1, '[{"option_id": 2, "quantity": 1}]');
 SELECT * FROM pg_temp.far_locks;
 COMMIT;
 BEGIN;
-SELECT total FROM commerce.place_order(1, '[{"option_id": 1, "quantity": 1}]', NULL, 'another');
+SELECT total FROM commerce.place_order(1, '[{"option_id": 3, "quantity": 1}]', NULL, 'another');
 SELECT * FROM pg_temp.far_locks;
 COMMIT;
 BEGIN;
-SELECT status FROM commerce.hold_order(1, '[{"option_id": 1, "quantity": 1}]');
+SELECT status FROM commerce.hold_order(1, '[{"option_id": 4, "quantity": 1}]');
 SELECT * FROM pg_temp.far_locks;
 COMMIT;
 BEGIN;
