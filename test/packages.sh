@@ -225,6 +225,7 @@ case $kind in
 		need redis-server has_program redis-server
 		need gnuplot-nox command -v gnuplot
 		need valgrind command -v valgrind
+		need "postgresql-$major-pg-wait-sampling" test -f "$sharedir/extension/pg_wait_sampling.control"
 		;;
 	assertions | fuzz)
 		need_to_test

@@ -11,10 +11,10 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 results=$here/results
-parts="measure contention snapshot isolation batches coupons refusals latency grown cost cpu transmission"
+parts="measure contention snapshot isolation batches coupons refusals latency grown cost cpu waits transmission"
 if [ "${QUICK:-}" = 1 ]; then
 	results=$results/quick
-	parts=${parts% cpu transmission}
+	parts=${parts% cpu waits transmission}
 fi
 : "${PARTS:=$parts}"
 
@@ -51,6 +51,10 @@ for part in $PARTS; do
 			test/bench/transmission.sh
 	elif [ "$part" = latency ]; then
 		on_server -c checkpoint_timeout=30s -c autovacuum_naptime=10s "$@" test/bench/latency.sh
+	elif [ "$part" = waits ]; then
+		on_server -c shared_preload_libraries=commerce,pg_wait_sampling \
+			-c pg_wait_sampling.profile_period=10 -c pg_wait_sampling.history_period=10000 \
+			-c pg_wait_sampling.profile_queries=off "$@" test/bench/waits.sh
 	else
 		on_server "$@" "test/bench/$part.sh"
 	fi
@@ -58,7 +62,7 @@ done
 machine_table >>"$result.md.new"
 [ "${QUICK:-}" != 1 ] || [ "$PARTS" != "$parts" ] || {
 	echo
-	echo "A quick run: without CPU time and transmission, and too short for figures to rely on."
+	echo "A quick run: without CPU time, waits and transmission, and too short for figures to rely on."
 } >>"$result.md.new"
 cat "$result.md.new"
 mv "$result.md.new" "$result.md"
