@@ -4,6 +4,7 @@
 #   QUICK=1 run.sh                  two or three minutes instead of an hour
 #   PARTS="coupons cost" run.sh     some of its parts
 #   ROUNDS=3 SECONDS_EACH=10 CLIENTS="1 16" run.sh
+#   BEFORE=HEAD~20 PARTS=versions run.sh    beside the code of another commit
 #
 # TMPDIR says where the servers keep their data. The tables go to standard output and
 # to results/latest.md, plots beside it, with QUICK=1 in results/quick; progress
@@ -31,6 +32,19 @@ on_server() # [-c setting=value]... COMMAND
 		-c log_checkpoints=on "$@" 3>>"$result.tsv.new" >>"$result.md.new" || status=$?
 }
 
+# The sources of the commit BEFORE, for the part that compares it with these, where the
+# server's user can read them.
+archive_before()
+{
+	root=$here/../..
+	BEFORE_NAME=$(git -C "$root" log -1 --format=%h "${BEFORE:?PARTS=versions needs BEFORE, a commit}")
+	BEFORE_SOURCES=$(mktemp -d "${TMPDIR:-/tmp}/commerce_before.XXXXXX")
+	export BEFORE BEFORE_NAME BEFORE_SOURCES
+	trap 'rm -rf "$BEFORE_SOURCES"' EXIT
+	chmod 755 "$BEFORE_SOURCES"
+	git -C "$root" archive "$BEFORE_NAME" | tar -xf - -C "$BEFORE_SOURCES"
+}
+
 machine_table()
 {
 	echo
@@ -56,6 +70,7 @@ for part in $PARTS; do
 			-c pg_wait_sampling.profile_period=10 -c pg_wait_sampling.history_period=10000 \
 			-c pg_wait_sampling.profile_queries=off "$@" test/bench/waits.sh
 	else
+		[ "$part" != versions ] || archive_before
 		on_server "$@" "test/bench/$part.sh"
 	fi
 done
