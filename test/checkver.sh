@@ -48,6 +48,7 @@ sql_holds_parts()
 	for file in sql/*; do
 		case $file in
 			sql/[0-9][0-9]_*.sql | sql/commerce--*--*.sql | "sql/commerce--$sql_version.sql") ;;
+			sql/router | sql/commerce_router--*--*.sql | "sql/commerce_router--$sql_version.sql") ;;
 			*) return 1 ;;
 		esac
 	done
