@@ -122,11 +122,11 @@ $(ROUTER_SCRIPT): FORCE
 		cat sql/router/9*.sql; } >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-dist: $(SCRIPT) ## pack the sources of a release, script built, as commerce-VERSION.zip
+dist: $(SCRIPT) $(ROUTER_SCRIPT) ## pack the sources of a release, script built, as commerce-VERSION.zip
 	@[ -e .git ] || { echo "make dist packs what is committed: it needs a git clone" >&2; exit 1; }
 	@[ -z "$$(git status --porcelain)" ] || { \
 		echo "make dist packs what is committed: commit or remove what git status shows" >&2; exit 1; }
-	git archive --format=zip --prefix=commerce-$(RELEASE)/sql/ --add-file=$(SCRIPT) \
+	git archive --format=zip --prefix=commerce-$(RELEASE)/sql/ --add-file=$(SCRIPT) --add-file=$(ROUTER_SCRIPT) \
 		--prefix=commerce-$(RELEASE)/ --output=commerce-$(RELEASE).zip HEAD
 
 deb: ## build the Debian packages in clean roots, into deb: DEB_RELEASE="bookworm trixie"

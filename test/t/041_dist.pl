@@ -79,8 +79,8 @@ my @committed = split /\n/, `git ls-files`;
 my $control = slurp_file("$top/commerce.control");
 my ($version) = $control =~ /^default_version = '(.*)'/m;
 my $script = "sql/commerce--$version.sql";
-is_deeply([ sort @names ], [ sort map { "commerce-$release/$_" } @committed, $script ],
-	'it holds what is committed, and the install script');
+is_deeply([ sort @names ], [ sort map { "commerce-$release/$_" } @committed, $script, "sql/commerce_router--$version.sql" ],
+	'it holds what is committed, and the install scripts');
 ok(slurp_file("$top/$script") eq slurp_file("$clone/$script"), 'the script that make joins');
 
 my $meta = decode_json(slurp_file("$top/META.json"));
@@ -103,7 +103,7 @@ my %wrong = (
 	'a short name' => sub { $_[0]{name} = 'c' },
 	version => sub { $_[0]{version} = '1.0' },
 	'a version of the extension' => sub { $_[0]{provides}{commerce}{version} = '1.0.00' },
-	file => sub { delete $_[0]{provides}{commerce}{file} },
+	file => sub { delete $_->{file} foreach values %{ $_[0]{provides} } },
 	abstract => sub { $_[0]{abstract} = '' },
 	maintainer => sub { $_[0]{maintainer} = [] },
 	license => sub { $_[0]{license} = 'PostgreSQL' },
