@@ -69,6 +69,11 @@ for shop in new $([ "$GROWN" -gt 1000000 ] || echo grown); do
 	expect "invariants violated in the $shop shop" 0 \
 		"$(run_sql -d "$shop" -c 'SELECT count(*) FROM commerce.verify()')"
 done
+echo
+echo "| B-tree of the grown shop | pages | levels | entries of a leaf | of an inner page |"
+echo "|---|---:|---:|---:|---:|"
+run_sql -d grown -f levels.sql
+echo
 machine
 echo "- size of the grown shop at the start: $size"
 exit $failed

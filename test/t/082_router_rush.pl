@@ -77,7 +77,7 @@ sub is_whole
 
 make_users();
 $router->safe_psql('postgres', q(SELECT name FROM commerce.create_product('shirt', 1)));
-$router->safe_psql('postgres', "SELECT name FROM commerce.create_product_option(1, 'option $_', 100, 300, $_)") foreach 1 .. 5;
+$router->safe_psql('postgres', "SELECT name FROM commerce.create_product_option(1, 'option $_', 100, 300, $_)") foreach 1 .. 7;
 
 # ---- spread buyers; then several units each ----
 
@@ -98,6 +98,22 @@ my $codes = join ' ', map { $router->psql('postgres', "SELECT commerce.place_ord
 	stderr => \my $err); $err =~ /insufficient/ ? 'short' : $err ? $err : 'sold' } @users;
 is($codes, join(' ', ('sold') x 18, 'short', 'short'), 'buyers of one node get what another has');
 is(books(3), 'sold 288, left 12', 'to the last that suffices');
+
+# ---- a transfer that stopped after each step: whoever asks next finishes it ----
+
+my ($buyer) = users_of($router, 2, 1);
+$nodes[1]->safe_psql('postgres', "SELECT commerce.create_user('next', $buyer), commerce.charge_balance($buyer, 1000000)");
+foreach my $option (6, 7)
+{
+	my ($transfer) = $nodes[0]->safe_psql('postgres', "SELECT transfer_id FROM commerce.transfer_out('stock', $option, 300, 3)");
+
+	$nodes[2]->safe_psql('postgres', "SELECT commerce.transfer_in('stock', $option, 300, 1, $transfer)") if $option == 7;
+	is(books($option), 'sold 0, left 300', 'no unit is lost between two nodes');
+	is(sqlstates($router, "SELECT commerce.place_order($buyer, '[{\"option_id\": $option, \"quantity\": 300}]')"), '',
+		'a buyer at a third gets what was on its way');
+	is(books($option), 'sold 300, left 0', 'all of it');
+}
+is_whole('after that', 7);
 
 # ---- restocks and cancelled orders meanwhile ----
 
