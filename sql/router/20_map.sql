@@ -26,6 +26,14 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce_router.map_changed IS
 'Tells all sessions of this router, when the transaction commits, that nodes or buckets have changed.';
 
+CREATE TYPE commerce_router.answer AS (
+	answer		text,
+	sqlstate	text,
+	message		text,
+	detail		text,
+	hint		text);
+COMMENT ON TYPE commerce_router.answer IS 'What a node''s try_ function returns, which comes as the text of one.';
+
 CREATE FUNCTION commerce_router.check_top_level(function_name text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'commerce_check_top_level'

@@ -39,11 +39,11 @@ LANGUAGE plproxy AS $$
 $$;
 COMMENT ON FUNCTION commerce_router.counter IS 'What a node has of an option or a policy.';
 
-CREATE FUNCTION commerce_router.add_coupon_quota(node text, policy_id bigint, added bigint,
-	OUT answer text, OUT sqlstate text, OUT message text, OUT detail text, OUT hint text)
+CREATE FUNCTION commerce_router.add_coupon_quota(node text, policy_id bigint, added bigint)
+RETURNS text
 LANGUAGE plproxy AS $$
 	CONNECT node;
-	SELECT t.answer::text, t.sqlstate, t.message, t.detail, t.hint FROM commerce.try_add_coupon_quota($2, $3) t;
+	SELECT commerce.try_add_coupon_quota($2, $3)::text;
 $$;
 COMMENT ON FUNCTION commerce_router.add_coupon_quota IS 'commerce.try_add_coupon_quota at a node.';
 

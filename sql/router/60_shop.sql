@@ -110,13 +110,13 @@ SET search_path = pg_catalog, pg_temp
 AS $expire_orders$
 DECLARE
 	node commerce_router.nodes;
-	told record;
+	told commerce_router.answer;
 	expired bigint := 0;
 BEGIN
 	PERFORM commerce_router.check_top_level('expire_orders');
 	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
 		BEGIN
-			SELECT * INTO told FROM commerce_router.expire_orders(node.conninfo, batch_size);
+			told := commerce_router.expire_orders(node.conninfo, batch_size)::commerce_router.answer;
 		EXCEPTION WHEN OTHERS THEN
 			IF NOT commerce_router.is_away(SQLSTATE) THEN
 				RAISE;
@@ -140,13 +140,13 @@ SET search_path = pg_catalog, pg_temp
 AS $purge_idempotency_keys$
 DECLARE
 	node commerce_router.nodes;
-	told record;
+	told commerce_router.answer;
 	purged bigint := 0;
 BEGIN
 	PERFORM commerce_router.check_top_level('purge_idempotency_keys');
 	BEGIN
 		FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
-			SELECT * INTO told FROM commerce_router.purge_idempotency_keys(node.conninfo, older_than);
+			told := commerce_router.purge_idempotency_keys(node.conninfo, older_than)::commerce_router.answer;
 			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 			purged := purged + told.answer::bigint;
 		END LOOP;
@@ -167,13 +167,13 @@ SET search_path = pg_catalog, pg_temp
 AS $spread_stock$
 DECLARE
 	node commerce_router.nodes;
-	told record;
+	told commerce_router.answer;
 	most integer := 0;
 BEGIN
 	PERFORM commerce_router.check_top_level('spread_stock');
 	BEGIN
 		FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
-			SELECT * INTO told FROM commerce_router.spread_stock(node.conninfo, option_id, slots);
+			told := commerce_router.spread_stock(node.conninfo, option_id, slots)::commerce_router.answer;
 			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 			most := greatest(most, told.answer::integer);
 		END LOOP;
@@ -194,13 +194,13 @@ SET search_path = pg_catalog, pg_temp
 AS $spread_coupon_quota$
 DECLARE
 	node commerce_router.nodes;
-	told record;
+	told commerce_router.answer;
 	most integer := 0;
 BEGIN
 	PERFORM commerce_router.check_top_level('spread_coupon_quota');
 	BEGIN
 		FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
-			SELECT * INTO told FROM commerce_router.spread_coupon_quota(node.conninfo, policy_id, slots);
+			told := commerce_router.spread_coupon_quota(node.conninfo, policy_id, slots)::commerce_router.answer;
 			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 			most := greatest(most, told.answer::integer);
 		END LOOP;
@@ -236,12 +236,12 @@ SET search_path = pg_catalog, pg_temp
 AS $quote_order$
 DECLARE
 	node commerce_router.nodes := commerce_router.node_of(user_id);
-	told record;
+	told commerce_router.answer;
 BEGIN
-	SELECT * INTO told FROM commerce_router.quote_order(node.conninfo, user_id, items, coupon_id);
+	told := commerce_router.quote_order(node.conninfo, user_id, items, coupon_id)::commerce_router.answer;
 	IF told.sqlstate = 'SC902' AND commerce_router.refresh() >= 0 THEN
 		node := commerce_router.node_of(user_id);
-		SELECT * INTO told FROM commerce_router.quote_order(node.conninfo, user_id, items, coupon_id);
+		told := commerce_router.quote_order(node.conninfo, user_id, items, coupon_id)::commerce_router.answer;
 	END IF;
 	PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 	RETURN QUERY
@@ -264,13 +264,13 @@ SET search_path = pg_catalog, pg_temp
 AS $popular_products$
 DECLARE
 	node commerce_router.nodes;
-	told record;
+	told commerce_router.answer;
 	found json[] := '{}';
 BEGIN
 	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
 		-- All of a node's: one that is nowhere among the first may be so in sum.
-		SELECT * INTO told FROM commerce_router.popular_products(node.conninfo, days,
-			CASE WHEN max_results > 0 THEN 2147483647 ELSE max_results END);
+		told := commerce_router.popular_products(node.conninfo, days,
+			CASE WHEN max_results > 0 THEN 2147483647 ELSE max_results END)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 		found := found || told.answer::json;
 	END LOOP;
@@ -306,9 +306,10 @@ AS $place_orders$
 DECLARE
 	home commerce_router.nodes := commerce_router.home();
 	part record;
-	told record;
+	told commerce_router.answer;
 	answer commerce_router.request_answer;
 	answers commerce_router.request_answer[] := '{}';
+	gathered record;
 	again jsonb;
 	n integer;
 BEGIN
@@ -316,7 +317,7 @@ BEGIN
 	-- What is no array of objects is refused by any node, as a whole.
 	IF requests IS NULL OR jsonb_typeof(requests) <> 'array'
 		OR EXISTS (SELECT FROM jsonb_array_elements(requests) r WHERE jsonb_typeof(r) <> 'object') THEN
-		SELECT * INTO told FROM commerce_router.place_orders(home.conninfo, requests);
+		told := commerce_router.place_orders(home.conninfo, requests)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 	END IF;
 	FOR part IN
@@ -328,7 +329,7 @@ BEGIN
 		ORDER BY min(n.node_no)
 	LOOP
 		BEGIN
-			SELECT * INTO told FROM commerce_router.place_orders((part.node).conninfo, part.requests);
+			told := commerce_router.place_orders((part.node).conninfo, part.requests)::commerce_router.answer;
 		EXCEPTION WHEN OTHERS THEN
 			IF NOT commerce_router.is_away(SQLSTATE) THEN
 				RAISE;
@@ -345,13 +346,13 @@ BEGIN
 		LOOP
 			-- One that this node is short for may have what others are not.
 			IF answer.sqlstate = 'SC301' THEN
-				SELECT * INTO told FROM commerce_router.gather_stock(answer.detail, (part.node).node_no);
+				SELECT * INTO gathered FROM commerce_router.gather_stock(answer.detail, (part.node).node_no);
 				again := part.requests->(answer.request_no - 1);
-				IF told.message IS NOT NULL THEN
-					answer.message := told.message;
-					answer.detail := told.detail::jsonb;
+				IF gathered.message IS NOT NULL THEN
+					answer.message := gathered.message;
+					answer.detail := gathered.detail::jsonb;
 				ELSE
-					SELECT * INTO told FROM commerce_router.place_orders((part.node).conninfo, jsonb_build_array(again));
+					told := commerce_router.place_orders((part.node).conninfo, jsonb_build_array(again))::commerce_router.answer;
 					PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 					SELECT answer.request_no, a.order_id, a.sqlstate, a.message, a.detail
 					INTO answer
@@ -379,13 +380,13 @@ DECLARE
 	home commerce_router.nodes := commerce_router.home();
 	answers commerce_router.request_answer[] := '{}';
 	part record;
-	told record;
+	told commerce_router.answer;
 	left_out bigint[];
 BEGIN
 	PERFORM commerce_router.check_top_level('issue_coupons');
 	-- What is refused as a whole is so by any node.
 	IF policy_id IS NULL OR user_ids IS NULL OR cardinality(user_ids) = 0 OR array_position(user_ids, NULL) IS NOT NULL THEN
-		SELECT * INTO told FROM commerce_router.issue_coupons(home.conninfo, policy_id, user_ids);
+		told := commerce_router.issue_coupons(home.conninfo, policy_id, user_ids)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 		RETURN;
 	END IF;
@@ -399,7 +400,7 @@ BEGIN
 		-- Again, for those who were short, with what others have.
 		FOR try IN 1..20 LOOP
 			BEGIN
-				SELECT * INTO told FROM commerce_router.issue_coupons((part.node).conninfo, issue_coupons.policy_id, part.ids);
+				told := commerce_router.issue_coupons((part.node).conninfo, issue_coupons.policy_id, part.ids)::commerce_router.answer;
 			EXCEPTION WHEN OTHERS THEN
 				PERFORM commerce_router.refuse_away(part.node, SQLSTATE, SQLERRM);
 				RAISE;
@@ -502,7 +503,7 @@ SET search_path = pg_catalog, pg_temp
 AS $change_quota$
 DECLARE
 	now_is record;
-	told record;
+	told commerce_router.answer;
 BEGIN
 	FOR try IN 1..20 LOOP
 		SELECT * INTO now_is FROM commerce_router.quota(policy_id);
@@ -510,7 +511,7 @@ BEGIN
 			RETURN;
 		END IF;
 		PERFORM commerce_router.refuse_quota(policy_id, wanted, now_is.issued);
-		SELECT * INTO told FROM commerce_router.add_coupon_quota(home.conninfo, policy_id, wanted - now_is.quantity);
+		told := commerce_router.add_coupon_quota(home.conninfo, policy_id, wanted - now_is.quantity)::commerce_router.answer;
 		EXIT WHEN told.sqlstate IS NULL;
 		IF told.sqlstate <> 'SC205' OR try = 20 THEN
 			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
@@ -535,7 +536,7 @@ DECLARE
 	home commerce_router.nodes := commerce_router.home();
 	changes_quota boolean := quantity >= 0 AND policy_id IS NOT NULL;
 	now_is record;
-	told record;
+	told commerce_router.answer;
 	policy commerce.coupon_policies;
 BEGIN
 	PERFORM commerce_router.check_top_level('update_coupon_policy');
@@ -546,8 +547,8 @@ BEGIN
 			-- What cannot be is refused before anything is changed.
 			PERFORM commerce_router.refuse_quota(policy_id, quantity, now_is.issued);
 		END IF;
-		SELECT * INTO told FROM commerce_router.update_coupon_policy(home.conninfo, policy_id, name,
-			CASE WHEN quantity < 0 THEN quantity END, per_user_limit, issue_from, issue_until, valid_until);
+		told := commerce_router.update_coupon_policy(home.conninfo, policy_id, name,
+			CASE WHEN quantity < 0 THEN quantity END, per_user_limit, issue_from, issue_until, valid_until)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 		IF changes_quota THEN
 			PERFORM commerce_router.change_quota(home, policy_id, quantity);
@@ -581,12 +582,12 @@ SET search_path = pg_catalog, pg_temp
 AS $close_coupon_policy$
 DECLARE
 	home commerce_router.nodes := commerce_router.home();
-	told record;
+	told commerce_router.answer;
 	policy commerce.coupon_policies;
 BEGIN
 	PERFORM commerce_router.check_top_level('close_coupon_policy');
 	BEGIN
-		SELECT * INTO told FROM commerce_router.close_coupon_policy(home.conninfo, close_coupon_policy.policy_id);
+		told := commerce_router.close_coupon_policy(home.conninfo, close_coupon_policy.policy_id)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 	EXCEPTION WHEN OTHERS THEN
 		PERFORM commerce_router.refuse_away(home, SQLSTATE, SQLERRM);

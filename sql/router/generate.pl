@@ -76,13 +76,13 @@ sub proxies
 		my $passed = join ', ', map { '$' . ($_ + 2) } 0 .. $#$names;
 
 		print <<"END";
-CREATE FUNCTION commerce_router.$name(node text, $declared,
-	OUT answer text, OUT sqlstate text, OUT message text, OUT detail text, OUT hint text)
+CREATE FUNCTION commerce_router.$name(node text, $declared)
+RETURNS text
 LANGUAGE plproxy AS \$\$
 	CONNECT node;
-	SELECT t.answer::text, t.sqlstate, t.message, t.detail, t.hint FROM commerce.try_$name($passed) t;
+	SELECT commerce.try_$name($passed)::text;
 \$\$;
-COMMENT ON FUNCTION commerce_router.$name IS 'commerce.try_$name at a node, by its connection string.';
+COMMENT ON FUNCTION commerce_router.$name IS 'commerce.try_$name at a node, by its connection string: an answer.';
 END
 	}
 	return;

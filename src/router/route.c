@@ -33,6 +33,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #define SCHEMA	"commerce_router"
 
@@ -71,6 +72,8 @@ typedef struct Forward
 	Oid			result_type;
 	FmgrInfo	result_input;
 	Oid			result_ioparam;
+	FmgrInfo	answer_input;
+	Oid			answer_ioparam;
 	TupleDesc	answer;
 } Forward;
 
@@ -130,6 +133,23 @@ find_proxy(Form_pg_proc proc)
 	return found;
 }
 
+/* The type of the answers, and how it is read. */
+static void
+prepare_answer(Forward *forward)
+{
+	Oid			schema = get_namespace_oid(SCHEMA, false);
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum("answer"),
+									   ObjectIdGetDatum(schema));
+	Oid			input;
+
+	forward->answer = lookup_rowtype_tupdesc_copy(type, -1);
+	if (forward->answer->natts != ANSWER_COLUMNS)
+		elog(ERROR, "unexpected columns of an answer");
+	getTypeInputInfo(type, &input, &forward->answer_ioparam);
+	fmgr_info(input, &forward->answer_input);
+}
+
 static Forward *
 make_forward(FunctionCallInfo fcinfo)
 {
@@ -155,10 +175,7 @@ make_forward(FunctionCallInfo fcinfo)
 	forward->result_type = proc->prorettype;
 	getTypeInputInfo(proc->prorettype, &input, &forward->result_ioparam);
 	fmgr_info(input, &forward->result_input);
-	if (get_func_result_type(by_proxy, NULL, &forward->answer) !=
-		TYPEFUNC_COMPOSITE || forward->answer->natts != ANSWER_COLUMNS)
-		elog(ERROR, "a function of schema %s does not return an answer",
-			 SCHEMA);
+	prepare_answer(forward);
 	ReleaseSysCache(tuple);
 	MemoryContextSwitchTo(old);
 	return forward;
@@ -211,9 +228,12 @@ typedef struct Answer
 	char	   *texts[ANSWER_COLUMNS];	/* NULL where NULL */
 } Answer;
 
+/* An answer comes as the text of a row. */
 static Answer
-read_answer(const Forward *forward, Datum row)
+read_answer(Forward *forward, char *told)
 {
+	Datum		row = InputFunctionCall(&forward->answer_input, told,
+										forward->answer_ioparam, -1);
 	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
 	HeapTupleData tuple = {
 		.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header
@@ -236,7 +256,7 @@ static Answer
 call_node(FunctionCallInfo fcinfo, Forward *forward, const MapNode *node)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
-	Datum		row = 0;
+	Datum		told = 0;
 
 	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
 
@@ -247,7 +267,7 @@ call_node(FunctionCallInfo fcinfo, Forward *forward, const MapNode *node)
 	memcpy(&call->args[1], fcinfo->args, PG_NARGS() * sizeof(NullableDatum));
 	PG_TRY();
 	{
-		row = FunctionCallInvoke(call);
+		told = FunctionCallInvoke(call);
 	}
 	PG_CATCH();
 	{
@@ -261,7 +281,9 @@ call_node(FunctionCallInfo fcinfo, Forward *forward, const MapNode *node)
 		node_unavailable(node, error->message);
 	}
 	PG_END_TRY();
-	return read_answer(forward, row);
+	if (call->isnull)
+		elog(ERROR, "node %d has no answer", node->node_no);
+	return read_answer(forward, TextDatumGetCString(told));
 }
 
 /* An id from before the nodes joined: whoever has it answers. */

@@ -67,7 +67,7 @@ CREATE TABLE tuned.coupon_policies (
 	discount_value		bigint NOT NULL,
 	max_discount_amount	bigint,
 	min_order_amount	bigint NOT NULL,
-	quantity			bigint NOT NULL,
+	quantity			bigint NOT NULL DEFAULT 0,
 	per_user_limit		integer NOT NULL,
 	issue_from			timestamptz NOT NULL,
 	issue_until			timestamptz,

@@ -43,6 +43,8 @@ class Rush:
                                (user, self.items, f"{self.option} {user}"))
             return "00000"
         except psycopg.Error as error:
+            if error.sqlstate is not None and not error.sqlstate.startswith("SC") and error.sqlstate not in RETRYABLE:
+                print(error, file=sys.stderr)
             return error.sqlstate
 
     def run(self, n):
