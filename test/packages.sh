@@ -221,6 +221,7 @@ case $kind in
 		need clang-tidy command -v clang-tidy
 		;;
 	bench)
+		need_cluster
 		need nginx-light has_program nginx
 		need redis-server has_program redis-server
 		need gnuplot-nox command -v gnuplot

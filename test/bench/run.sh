@@ -12,10 +12,10 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 results=$here/results
-parts="measure contention snapshot isolation batches coupons refusals latency grown cost cpu waits transmission"
+parts="measure contention snapshot isolation batches coupons refusals latency grown cost cpu waits cluster transmission"
 if [ "${QUICK:-}" = 1 ]; then
 	results=$results/quick
-	parts=${parts% cpu waits transmission}
+	parts=${parts% cpu waits cluster transmission}
 fi
 : "${PARTS:=$parts}"
 
