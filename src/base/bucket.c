@@ -30,12 +30,17 @@ typedef struct Membership
 
 static Membership membership;
 
+/* Set by an invalidation that arrives while we read it. */
+static bool is_forgotten;
+
 static void
 forget_membership(Datum arg, Oid relid)
 {
-	if (relid == InvalidOid || !OidIsValid(membership.relid) ||
-		relid == membership.relid)
-		membership.is_known = false;
+	if (relid != InvalidOid && OidIsValid(membership.relid) &&
+		relid != membership.relid)
+		return;
+	membership.is_known = false;
+	is_forgotten = true;
 }
 
 static Datum
@@ -83,7 +88,7 @@ read_membership(Oid relid)
 	table_close(rel, AccessShareLock);
 }
 
-/* An invalidation that arrives while we read makes it unknown again. */
+/* An error, or an invalidation that arrives while we read, leaves it unknown. */
 static const Membership *
 get_membership(void)
 {
@@ -92,11 +97,13 @@ get_membership(void)
 		bool		exists = table_exists(TABLE_CLUSTER_MEMBERSHIP);
 
 		memset(&membership, 0, sizeof(Membership));
+		is_forgotten = false;
 		if (exists)
+		{
 			membership.relid = table_oid(TABLE_CLUSTER_MEMBERSHIP);
-		membership.is_known = true;
-		if (exists)
 			read_membership(membership.relid);
+		}
+		membership.is_known = !is_forgotten;
 	}
 	return &membership;
 }

@@ -33,11 +33,16 @@ typedef struct Map
 
 static Map	map;
 
+/* Set by an invalidation that arrives while we read it. */
+static bool is_forgotten;
+
 static void
 forget_map(Datum arg, Oid relid)
 {
-	if (relid == InvalidOid || relid == map.relid)
-		map.is_known = false;
+	if (relid != InvalidOid && relid != map.relid)
+		return;
+	map.is_known = false;
+	is_forgotten = true;
 }
 
 static Oid
@@ -116,11 +121,12 @@ get_map(void)
 												ALLOCSET_SMALL_SIZES);
 		MemoryContextReset(map.context);
 		map.relid = nodes_oid();
-		map.is_known = true;
+		is_forgotten = false;
 		SPI_connect();
 		read_nodes();
 		read_buckets();
 		SPI_finish();
+		map.is_known = !is_forgotten;
 	}
 }
 
