@@ -24,3 +24,5 @@ CREATE SEQUENCE commerce.cursor_no_seq;
 COMMENT ON SEQUENCE commerce.cursor_no_seq IS 'Generated cursors.cursor_no.';
 CREATE SEQUENCE commerce.transfer_id_seq MAXVALUE 9007199254740991;
 COMMENT ON SEQUENCE commerce.transfer_id_seq IS 'Generated transfers_out.transfer_id.';
+CREATE SEQUENCE commerce.move_id_seq MAXVALUE 9007199254740991;
+COMMENT ON SEQUENCE commerce.move_id_seq IS 'Generated bucket_moves.move_id, of buckets that this node gives.';

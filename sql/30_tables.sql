@@ -334,3 +334,23 @@ CREATE TABLE commerce.transfer_sums (
 	PRIMARY KEY (counter, object_id)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE commerce.transfer_sums IS 'All units that this node of a cluster ever gave and was given, by option or policy.';
+
+CREATE TABLE commerce.bucket_moves (
+	giver		integer,
+	move_id		bigint,
+	bucket		integer NOT NULL,
+	taker		integer NOT NULL,
+	status		text COLLATE "C" NOT NULL CHECK (status IN ('giving', 'given', 'kept', 'taken', 'refused')),
+	contents	json,
+	sold		jsonb NOT NULL,
+	started_at	timestamptz NOT NULL DEFAULT now(),
+	finished_at	timestamptz,
+	PRIMARY KEY (giver, move_id)
+);
+ALTER TABLE commerce.bucket_moves ALTER COLUMN contents SET STORAGE EXTERNAL;
+COMMENT ON TABLE commerce.bucket_moves IS 'Buckets of users that this node of a cluster gave to another, or was given. Never purged.';
+COMMENT ON COLUMN commerce.bucket_moves.giver IS 'node_no of the node that it is from, whose number move_id is.';
+COMMENT ON COLUMN commerce.bucket_moves.status IS 'At the giver giving, while it is on its way, then given, or kept after all; at the taker taken, or refused for ever.';
+COMMENT ON COLUMN commerce.bucket_moves.contents IS 'While it is on its way all rows of its users, which are nowhere else.';
+COMMENT ON COLUMN commerce.bucket_moves.sold IS 'Units that its users have of each option (stock) and policy (coupon_quota): sold at one node, and kept at another.';
+CREATE INDEX bucket_moves_giving_idx ON commerce.bucket_moves (bucket) WHERE status = 'giving';

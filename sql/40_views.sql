@@ -136,3 +136,13 @@ CREATE VIEW commerce.deliveries AS
 		   'available'::commerce.delivery_status, 0, 0, u.created_at, NULL, NULL, u.created_at, NULL
 	FROM commerce.unclaimed_deliveries u;
 COMMENT ON VIEW commerce.deliveries IS 'What has become of each event within each subscription that is to have it: one row each, from the event''s commit until it is purged.';
+
+CREATE VIEW commerce.moved_units AS
+	SELECT c.key COLLATE "C" AS counter, u.key::bigint AS object_id,
+		   sum(CASE WHEN m.status = 'taken' THEN 1 ELSE -1 END * u.value::numeric) AS quantity
+	FROM commerce.bucket_moves m
+	CROSS JOIN LATERAL jsonb_each(m.sold) c
+	CROSS JOIN LATERAL jsonb_each_text(c.value) u
+	WHERE m.status IN ('giving', 'given', 'taken')
+	GROUP BY 1, 2;
+COMMENT ON VIEW commerce.moved_units IS 'Units of options (counter stock) and policies (coupon_quota) that users have whose bucket came to this node after they had got them, less those of users whose bucket went.';

@@ -63,7 +63,7 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $verify_stock$
 SELECT 'stock_conserved', o.option_id,
-	   coalesce(a.quantity, 0) + coalesce(t.received, 0) - coalesce(t.sent, 0),
+	   coalesce(a.quantity, 0) + coalesce(t.received, 0) - coalesce(t.sent, 0) + coalesce(m.quantity, 0),
 	   coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
 FROM commerce.product_options o
 LEFT JOIN (SELECT option_id, sum(quantity) AS quantity
@@ -75,7 +75,8 @@ LEFT JOIN (SELECT i.option_id, sum(i.quantity - i.refunded_quantity) AS quantity
 		   WHERE status NOT IN ('cancelled', 'expired')
 		   GROUP BY i.option_id) i USING (option_id)
 LEFT JOIN commerce.transfer_sums t ON t.counter = 'stock' AND t.object_id = o.option_id
-WHERE coalesce(a.quantity, 0) + coalesce(t.received, 0) - coalesce(t.sent, 0)
+LEFT JOIN commerce.moved_units m ON m.counter = 'stock' AND m.object_id = o.option_id
+WHERE coalesce(a.quantity, 0) + coalesce(t.received, 0) - coalesce(t.sent, 0) + coalesce(m.quantity, 0)
 	<> coalesce(s.quantity, 0) + coalesce(i.quantity, 0)
 $verify_stock$;
 COMMENT ON FUNCTION commerce.verify_stock IS
@@ -87,14 +88,15 @@ LANGUAGE SQL STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $verify_coupons$
-SELECT 'coupon_quota_conserved', p.policy_id, p.quantity::numeric,
+SELECT 'coupon_quota_conserved', p.policy_id, p.quantity + coalesce(m.quantity, 0),
 	   coalesce(s.quantity, 0) + coalesce(c.issued, 0)
 FROM commerce.coupon_policies p
 LEFT JOIN (SELECT policy_id, sum(quantity) AS quantity
 		   FROM commerce.coupon_quota_slots GROUP BY policy_id) s USING (policy_id)
 LEFT JOIN (SELECT policy_id, count(*) AS issued
 		   FROM commerce.coupons GROUP BY policy_id) c USING (policy_id)
-WHERE p.quantity <> coalesce(s.quantity, 0) + coalesce(c.issued, 0)
+LEFT JOIN commerce.moved_units m ON m.counter = 'coupon_quota' AND m.object_id = p.policy_id
+WHERE p.quantity + coalesce(m.quantity, 0) <> coalesce(s.quantity, 0) + coalesce(c.issued, 0)
 UNION ALL
 SELECT 'coupon_per_user_limit', p.policy_id, p.highest_limit::numeric,
 	   greatest(c.issued, c.last_issue_no)

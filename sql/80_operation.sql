@@ -34,7 +34,8 @@ BEGIN
 		('events', 'event_id', 'event_id_seq'),
 		('stored_subscriptions', 'subscription_no', 'subscription_no_seq'),
 		('cursors', 'cursor_no', 'cursor_no_seq'),
-		('transfers_out', 'transfer_id', 'transfer_id_seq')) v (table_name, column_name, sequence_name)
+		('transfers_out', 'transfer_id', 'transfer_id_seq'),
+		('bucket_moves', 'move_id', 'move_id_seq')) v (table_name, column_name, sequence_name)
 	LOOP
 		EXECUTE format('SELECT coalesce(max(%1$I), 0) FROM commerce.%2$I WHERE %1$I < $1',
 			id.column_name, id.table_name) INTO wanted USING far_away;
@@ -134,7 +135,7 @@ WITH tables AS (
 		'cluster_membership_node_no_check', 'cluster_membership_buckets_check',
 		'transfers_out_counter_check', 'transfers_out_quantity_check', 'transfers_in_counter_check',
 		'transfers_in_quantity_check', 'transfer_sums_sent_check', 'transfer_sums_received_check',
-		'coupons_user_id_policy_id_issue_no_key')
+		'bucket_moves_status_check', 'coupons_user_id_policy_id_issue_no_key')
 ), indexes AS (
 	SELECT x.indexrelid AS oid, x.indexrelid::regclass::text AS name,
 		pg_get_indexdef(x.indexrelid) AS definition
@@ -145,7 +146,7 @@ WITH tables AS (
 	  AND i.relname NOT IN ('product_options_product_id_idx', 'stock_adjustments_option_id_idx',
 		'orders_paid_at_idx', 'orders_user_id_order_id_idx', 'orders_pending_idx',
 		'stored_deliveries_due_idx', 'stored_deliveries_unfinished_idx', 'stored_deliveries_dead_idx',
-		'idempotency_keys_created_at_idx', 'transfers_out_unsettled_idx')
+		'idempotency_keys_created_at_idx', 'transfers_out_unsettled_idx', 'bucket_moves_giving_idx')
 ), parameters AS (
 	SELECT t.table_name, r.prefix || o.option_name AS name, o.option_value AS value
 	FROM tables t

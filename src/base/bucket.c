@@ -4,13 +4,14 @@
  *
  * The membership is one row, or none. A session keeps it until
  * membership_changed() tells it that there is another one, which arrives when a
- * transaction begins. So whoever changes it must wait for those that have begun
- * before.
+ * transaction begins, or when a lock is taken that whoever changes it holds
+ * against it: bucket_lock.c.
  */
 #include "postgres.h"
 
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "base/bucket.h"
 #include "base/entry.h"
 #include "base/ids.h"
@@ -57,38 +58,41 @@ column_of(TupleTableSlot *slot, ColumnId column)
 }
 
 static void
-take_over(TupleTableSlot *slot)
+take_over(TupleTableSlot *slot, Membership *into)
 {
 	bytea	   *buckets =
 		DatumGetByteaPP(column_of(slot, CLUSTER_MEMBERSHIP_BUCKETS));
 
-	if (VARSIZE_ANY_EXHDR(buckets) != sizeof(membership.buckets))
+	if (VARSIZE_ANY_EXHDR(buckets) != sizeof(into->buckets))
 		elog(ERROR, "unexpected length of the membership's buckets");
-	memcpy(membership.buckets, VARDATA_ANY(buckets),
-		   sizeof(membership.buckets));
-	membership.first_id =
+	memcpy(into->buckets, VARDATA_ANY(buckets), sizeof(into->buckets));
+	into->first_id =
 		DatumGetInt64(column_of(slot, CLUSTER_MEMBERSHIP_FIRST_ID));
-	membership.is_member = true;
+	into->is_member = true;
 }
 
-/* As it is now, be the caller's snapshot what it may. */
+/* As the snapshot sees it. */
 static void
-read_membership(Oid relid)
+read_membership(Oid relid, Snapshot snapshot, Membership *into)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TableScanDesc scan;
 
+	snapshot = RegisterSnapshot(snapshot);
+	scan = table_beginscan(rel, snapshot, 0, NULL);
 	if (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-		take_over(slot);
+		take_over(slot, into);
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, AccessShareLock);
 }
 
-/* An error, or an invalidation that arrives while we read, leaves it unknown. */
+/*
+ * As it is now, be the caller's snapshot what it may. An error, or an
+ * invalidation that arrives while we read, leaves it unknown.
+ */
 static const Membership *
 get_membership(void)
 {
@@ -101,20 +105,22 @@ get_membership(void)
 		if (exists)
 		{
 			membership.relid = table_oid(TABLE_CLUSTER_MEMBERSHIP);
-			read_membership(membership.relid);
+			read_membership(membership.relid, GetLatestSnapshot(), &membership);
 		}
 		membership.is_known = !is_forgotten;
 	}
 	return &membership;
 }
 
-static bool
-has_buckets(const Membership *known)
+bool
+bucket_is_any_ours(void)
 {
+	const Membership *known = get_membership();
+
 	for (int i = 0; i < (int) lengthof(known->buckets); i++)
 		if (known->buckets[i] != 0)
 			return true;
-	return false;
+	return !known->is_member;
 }
 
 bool
@@ -131,6 +137,32 @@ bucket_is_ours(int32 bucket)
 	return !known->is_member ||
 		(known->buckets[bucket / BITS_PER_BYTE] &
 		 (1 << bucket % BITS_PER_BYTE)) != 0;
+}
+
+/*
+ * A bucket that came after the snapshot has rows that it does not see, and one
+ * that went away is not ours to write to. Which of them the caller is after,
+ * nobody asks: buckets move rarely.
+ */
+void
+bucket_check_snapshot(void)
+{
+	const Membership *known = get_membership();
+	Membership	seen = {0};
+
+	if (!known->is_member || !IsolationUsesXactSnapshot())
+		return;
+	read_membership(known->relid, GetTransactionSnapshot(), &seen);
+	if (memcmp(seen.buckets, known->buckets, sizeof(seen.buckets)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to a bucket that moved")));
+}
+
+Oid
+bucket_membership_oid(void)
+{
+	return get_membership()->relid;
 }
 
 /* The finalizer of MurmurHash3 (Austin Appleby, public domain). */
@@ -175,23 +207,6 @@ int64
 id_next_of_all(SequenceId sequence, int64 user_id)
 {
 	return with_bucket(sequence_next_of_all(sequence), user_id);
-}
-
-int64
-id_next_user(void)
-{
-	int64		user_id;
-
-	if (get_membership()->is_member && !has_buckets(&membership))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("this node has no users: no bucket is its own")));
-	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		user_id = sequence_next(SEQUENCE_USER_ID);
-	} while (!bucket_is_ours(bucket_of_user(user_id)));
-	return user_id;
 }
 
 static Entry bucket_entry = {

@@ -27,14 +27,23 @@ extern bool bucket_is_in_cluster(void);
 /* Is the bucket this node's? In a shop by itself each is. */
 extern bool bucket_is_ours(int32 bucket);
 
+/* Is any? */
+extern bool bucket_is_any_ours(void);
+
+/*
+ * In REPEATABLE READ and above: raises 40001 if a bucket has come or gone since
+ * the transaction's snapshot.
+ */
+extern void bucket_check_snapshot(void);
+
+/* The table that says so, as what locks on buckets are named for. */
+extern Oid	bucket_membership_oid(void);
+
 /* The next id of an object of this user. */
 extern int64 id_next(SequenceId sequence, int64 user_id);
 
 /* The same, above all that anybody was given so far. */
 extern int64 id_next_of_all(SequenceId sequence, int64 user_id);
-
-/* The next value that is the id of a user of ours. */
-extern int64 id_next_user(void);
 
 /* Called once, by _PG_init. */
 extern void bucket_init(void);

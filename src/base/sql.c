@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "base/bucket_lock.h"
 #include "base/sql.h"
 #include "base/stop.h"
 #include "base/tables.h"
@@ -38,6 +39,7 @@ sql_begin_write(SqlRun *run, const char *function)
 {
 	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
+	bucket_begin_write();
 	begin(run, false);
 }
 

@@ -19,6 +19,7 @@
 #include "access/xact.h"
 #include "base/args.h"
 #include "base/bucket.h"
+#include "base/bucket_lock.h"
 #include "base/entry.h"
 #include "base/refusal.h"
 #include "catalog/pg_type.h"
@@ -60,6 +61,23 @@ check_in_cluster(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("this database is not a node of a cluster"),
 				 errhint("join_cluster() makes it one.")));
+}
+
+/* No user is in it, so none of the buckets need stay where it is. */
+static void
+begin_transfer(Work *work, const char *function)
+{
+	BucketCover before = bucket_cover();
+
+	PG_TRY();
+	{
+		row_begin_write(work, function);
+	}
+	PG_FINALLY();
+	{
+		bucket_uncover(before);
+	}
+	PG_END_TRY();
 }
 
 static Row *
@@ -194,7 +212,7 @@ ENTRY_POINT(transfer_out)
 	if (taker < 1)
 		args_invalid("taker", "be at least 1");
 	check_in_cluster();
-	row_begin_write(&work, "transfer_out()");
+	begin_transfer(&work, "transfer_out()");
 	sums = lock_sums(&moved);
 	refusal_check(lock_object(&moved, &policy));
 	quantity = take_share(&moved, wanted);
@@ -222,7 +240,7 @@ ENTRY_POINT(transfer_settled)
 	Row		   *transfer;
 	bool		is_news;
 
-	row_begin_write(&work, "transfer_settled()");
+	begin_transfer(&work, "transfer_settled()");
 	transfer = row_lock(&work, TABLE_TRANSFERS_OUT,
 						Int64GetDatum(PG_GETARG_INT64(0)));
 	is_news = transfer != NULL &&
@@ -277,7 +295,7 @@ ENTRY_POINT(transfer_in)
 	bool		is_news;
 
 	check_in_cluster();
-	row_begin_write(&work, "transfer_in()");
+	begin_transfer(&work, "transfer_in()");
 	sums = lock_sums(&moved);
 	is_news = insert_in(&moved, PG_GETARG_INT32(3), PG_GETARG_INT64(4),
 						quantity);

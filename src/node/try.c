@@ -15,6 +15,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/bucket.h"
+#include "base/bucket_lock.h"
 #include "base/refusal.h"
 #include "base/tables.h"
 #include "catalog/pg_proc.h"
@@ -26,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
@@ -61,6 +63,7 @@ typedef struct Target
 {
 	FmgrInfo	function;
 	Route		route;
+	bool		is_writer;
 	Oid			result;			/* what ANSWER is */
 	TupleDesc	row;			/* of one that returns many */
 	TupleDesc	answer;
@@ -148,6 +151,7 @@ find_call(FunctionCallInfo fcinfo)
 	Oid			oid = find_target(fcinfo->flinfo->fn_oid, &target->route);
 
 	fmgr_info(oid, &target->function);
+	target->is_writer = func_volatile(oid) == PROVOLATILE_VOLATILE;
 	target->result = JSONOID;
 	if (!target->function.fn_retset)
 		target->result = get_func_rettype(oid);
@@ -281,21 +285,41 @@ answer_error(Answer *answer, ErrorData *error)
 
 /* ---- whose bucket ---- */
 
-/* Refuses with BUCKET_ELSEWHERE what is another node's to answer. */
-static Refusal *
-check_bucket(FunctionCallInfo fcinfo, const Target *target)
+/* -1: none in particular, or none that can be told. */
+static int32
+bucket_of_call(FunctionCallInfo fcinfo, const Target *target)
 {
-	int32		bucket = -1;
-
-	if (target->route == ROUTE_NONE || PG_ARGISNULL(0))
-		return NULL;
+	if (target->route == ROUTE_NONE || PG_ARGISNULL(0) ||
+		!bucket_is_in_cluster())
+		return -1;
 	if (target->route == ROUTE_USER)
-		bucket = bucket_of_user(PG_GETARG_INT64(0));
-	else
-		bucket = bucket_of_id(PG_GETARG_INT64(0));
-	if (bucket < 0 || bucket_is_ours(bucket))
-		return NULL;
-	return refuse_bucket_elsewhere(bucket);
+		return bucket_of_user(PG_GETARG_INT64(0));
+	return bucket_of_id(PG_GETARG_INT64(0));
+}
+
+/*
+ * Refuses with BUCKET_ELSEWHERE what is another node's to answer; else nobody
+ * moves the bucket meanwhile. As we may have waited for one that has come, what
+ * only reads needs a snapshot that has its rows.
+ */
+static void
+call_where_users_are(FunctionCallInfo fcinfo, Target *target, Answer *answer)
+{
+	int32		bucket = bucket_of_call(fcinfo, target);
+
+	if (bucket < 0)
+	{
+		call_target(fcinfo, target, answer);
+		return;
+	}
+	if (!bucket_hold(bucket))
+		refusal_raise(refuse_bucket_elsewhere(bucket));
+	(void) bucket_cover();
+	if (!target->is_writer)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	call_target(fcinfo, target, answer);
+	if (!target->is_writer)
+		PopActiveSnapshot();
 }
 
 PG_FUNCTION_INFO_V1(commerce_try);
@@ -307,14 +331,15 @@ commerce_try(PG_FUNCTION_ARGS)
 	Target	   *target = get_call(fcinfo);
 	MemoryContext caller_context = CurrentMemoryContext;
 	ResourceOwner caller_owner = CurrentResourceOwner;
+	BucketCover before = bucket_cover_now();
 	Answer		answer = {.nulls = {true, true, true, true, true}};
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller_context);
 	PG_TRY();
 	{
-		refusal_check(check_bucket(fcinfo, target));
-		call_target(fcinfo, target, &answer);
+		call_where_users_are(fcinfo, target, &answer);
+		bucket_uncover(before);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(caller_context);
 		CurrentResourceOwner = caller_owner;
@@ -323,6 +348,7 @@ commerce_try(PG_FUNCTION_ARGS)
 	{
 		ErrorData  *error;
 
+		bucket_uncover(before);
 		MemoryContextSwitchTo(caller_context);
 		error = CopyErrorData();
 		FlushErrorState();

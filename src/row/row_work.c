@@ -38,6 +38,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/bucket_lock.h"
 #include "base/compat.h"
 #include "base/stop.h"
 #include "commands/trigger.h"
@@ -71,6 +72,7 @@ row_begin_write(Work *work, const char *function)
 	PreventCommandIfReadOnly(function);
 	PreventCommandIfParallelMode(function);
 
+	bucket_begin_write();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	row_begin_read(work);
 	work->snapshot_count = 1;

@@ -10,7 +10,7 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/args.h"
-#include "base/bucket.h"
+#include "base/bucket_lock.h"
 #include "base/entry.h"
 #include "catalog/pg_type.h"
 #include "counter/counter.h"

@@ -417,7 +417,7 @@ refusal_of(const IssueTerms *terms, const IssueTo *to)
 	switch (to->outcome)
 	{
 		case USER_UNKNOWN:
-			return refuse_user_not_found(to->user_id);
+			return user_not_found(to->user_id);
 		case LIMIT_REACHED:
 			return refuse_coupon_already_issued(to->user_id, terms->policy_id,
 												terms->limit, to->issued);

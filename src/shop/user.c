@@ -10,6 +10,8 @@
 #include "postgres.h"
 
 #include "base/args.h"
+#include "base/bucket.h"
+#include "base/bucket_lock.h"
 #include "base/entry.h"
 #include "base/sql.h"
 #include "catalog/pg_type.h"
@@ -21,11 +23,33 @@
 #define ERASED_NAME "(erased)"
 
 Refusal *
+user_not_found(int64 user_id)
+{
+	int32		bucket = bucket_of_user(user_id);
+
+	return bucket_is_ours(bucket) ? refuse_user_not_found(user_id) :
+		refuse_bucket_elsewhere(bucket);
+}
+
+Refusal *
 user_check(Work *work, int64 user_id)
 {
 	if (row_find(work, TABLE_USERS, Int64GetDatum(user_id)) != NULL)
 		return NULL;
-	return refuse_user_not_found(user_id);
+	return user_not_found(user_id);
+}
+
+/* Hold the bucket of a user to be, who bears this id. */
+static Refusal *
+hold_bucket(NullableDatum user_id)
+{
+	int32		bucket;
+
+	if (user_id.isnull)
+		return NULL;
+	bucket = bucket_of_user(DatumGetInt64(user_id.value));
+	return bucket_hold_for_new(bucket, true) ? NULL :
+		refuse_bucket_elsewhere(bucket);
 }
 
 static Entry create_user_entry = {
@@ -45,6 +69,7 @@ ENTRY_POINT(create_user)
 	name = args_name(fcinfo, 0, "name");
 	user_id = args_new_id(fcinfo, 1, "user_id");
 
+	refusal_check(hold_bucket(user_id));
 	row_begin_write(&work, "create_user()");
 	row = row_new(&work, TABLE_USERS);
 	row_set(row, USERS_NAME, PointerGetDatum(name));
@@ -60,7 +85,7 @@ static Refusal *
 lock_user(Work *work, int64 user_id, Row **user)
 {
 	*user = row_lock(work, TABLE_USERS, Int64GetDatum(user_id));
-	return *user ? NULL : refuse_user_not_found(user_id);
+	return *user ? NULL : user_not_found(user_id);
 }
 
 static Entry set_user_name_entry = {

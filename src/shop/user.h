@@ -8,7 +8,10 @@
 #include "base/refusal.h"
 #include "row/row.h"
 
-/* Refuses with USER_NOT_FOUND. Users are never deleted: no lock needed. */
+/* USER_NOT_FOUND; in a cluster BUCKET_ELSEWHERE if it is another node's. */
+extern Refusal *user_not_found(int64 user_id);
+
+/* Refuses with that. Users are never deleted: no lock needed. */
 extern Refusal *user_check(Work *work, int64 user_id);
 
 #endif							/* COMMERCE_USER_H */

@@ -138,6 +138,18 @@ INSERT INTO contract VALUES
 	('node_transfers', '', 'TABLE(is_out boolean, giver integer, taker integer, transfer_id bigint, counter text, '
 	 'object_id bigint, quantity bigint, is_settled boolean)', 'stable', 'safe'),
 	('catalogue_is_followed', '', 'boolean', 'stable', 'safe'),
+	('lock_bucket', 'bucket integer, new_users_only boolean', 'void', 'volatile', 'unsafe'),
+	('packed_columns', 'table_name text', 'TABLE(name text, own_type text, type text)', 'stable', 'safe'),
+	('pack_bucket', 'bucket integer', 'TABLE(contents json, sold jsonb)', 'volatile', 'unsafe'),
+	('unpack_bucket', 'contents json', 'void', 'volatile', 'unsafe'),
+	('give_bucket', 'bucket integer, taker integer', 'bigint', 'volatile', 'unsafe'),
+	('bucket_contents', 'move_id bigint', 'json', 'stable', 'safe'),
+	('take_bucket', 'giver integer, move_id bigint, contents json', 'boolean', 'volatile', 'unsafe'),
+	('bucket_given', 'move_id bigint', 'boolean', 'volatile', 'unsafe'),
+	('refuse_bucket', 'bucket integer, giver integer, move_id bigint', 'boolean', 'volatile', 'unsafe'),
+	('keep_bucket', 'move_id bigint', 'boolean', 'volatile', 'unsafe'),
+	('node_moves', 'bucket integer DEFAULT NULL::integer',
+	 'TABLE(giver integer, move_id bigint, moved integer, taker integer, status text)', 'stable', 'safe'),
 	('publish_catalogue', '', 'void', 'volatile', 'unsafe'),
 	('unsold', 'counter text, object_id bigint', 'bigint', 'stable', 'safe'),
 	-- operation

@@ -79,8 +79,8 @@ is($node->safe_psql('old', qq(
 		SELECT count(*) > 0 FROM commerce.metrics();)),
 	"t\n1\navailable\ndiscarded\naudit\nt\nt|0\nlunch\nt\nt|t\nKim Min-ji\n(erased)\nt|t\n10\n1000\nSC001\nt\nt", 'so do those that a day has not');
 is($node->safe_psql('old', q(
-		SELECT commerce.bucket(1), node_no FROM commerce.join_cluster(1, int4multirange(int4range(0, 4096)), force => true);
-		SELECT commerce.membership_changed();
+		SELECT commerce.bucket(1), node_no FROM commerce.join_cluster(1, '{[0,4095]}', force => true);
+		SELECT commerce.membership_changed(), commerce.lock_bucket(1, true);
 		SELECT commerce.transfer_in('stock', 1, 5, 2, 1), quantity > 0, commerce.transfer_settled(transfer_id),
 			commerce.unsold('stock', 1) > 0, (commerce.add_coupon_quota(777, 1)).quantity
 		FROM commerce.transfer_out('stock', 1, 1, 2);
@@ -93,7 +93,7 @@ is($node->safe_psql('old', q(
 			RETURN sqlstate;
 		END $$;
 		SELECT DISTINCT public.try_with_nulls(oid) FROM pg_proc WHERE pronamespace = 'commerce'::regnamespace AND proname ~ '^try_';)),
-	"2860|1\n\nt|t|t|t|1001\n22004", 'and those of a node');
+	"2860|1\n|\nt|t|t|t|1001\n22004", 'and those of a node');
 my $uncalled = q(
 	SELECT string_agg(p.proname, ' ') FROM pg_proc p LEFT JOIN pg_stat_user_functions s ON s.funcid = p.oid
 	WHERE pronamespace = 'commerce'::regnamespace

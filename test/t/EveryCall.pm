@@ -9,6 +9,7 @@ use CommerceTest;
 our @EXPORT = qw(make_busy %writer %reader);
 
 my $one = items([ 1, 1 ]);
+my $no_contents = q('{"tables": [], "events": {"subscriptions": [], "sequences": {}, "unwanted": [], "deliveries": {}}}'::json);
 
 # Event 1 is claimed, event 2 is dead, event 3 waits; order 4 is held; coupon 1 is
 # unused; role clerk is there to be given something.
@@ -32,7 +33,7 @@ sub make_busy
 		SELECT status FROM commerce.fail_event(2, 1, 'no answer');
 		SELECT commerce.place_order(1, '$one');
 		SELECT commerce.hold_order(1, '$one', ttl => '1 day');
-		SELECT node_no FROM commerce.join_cluster(1, int4multirange(int4range(0, 4096)), NULL, true);));
+		SELECT node_no FROM commerce.join_cluster(1, '{[0,4095]}', NULL, true);));
 	return;
 }
 
@@ -78,12 +79,20 @@ our %writer = (
 	purge_events => "'0'",
 	grant_access => "'clerk', 'app'",
 	revoke_access => "'clerk'",
-	join_cluster => "1, '{[0,4096)}', NULL, true",
+	join_cluster => "1, '{[0,4095]}', NULL, true",
 	membership_changed => '',
 	publish_catalogue => '',
 	transfer_out => "'stock', 1, 1, 2",
 	transfer_in => "'stock', 1, 1, 2, 1",
 	transfer_settled => '1',
+	lock_bucket => '1, false',
+	pack_bucket => '1',
+	unpack_bucket => $no_contents,
+	give_bucket => '1, 2',
+	take_bucket => qq(2, 1, json_build_object('bucket', 1, 'sold', '{}'::jsonb, 'contents', $no_contents)),
+	bucket_given => '1',
+	refuse_bucket => '1, 2, 1',
+	keep_bucket => '1',
 	add_coupon_quota => '1, 1');
 
 our %reader = (
@@ -94,9 +103,11 @@ our %reader = (
 	bucket => '1',
 	unsold => "'stock', 1",
 	unsettled_transfers => "'stock', 1",
+	packed_columns => "'users'",
+	bucket_contents => '1',
 	map { $_ => '' } qw(popular_products event_origin metrics counters undelivered access_rights
 		foreign_rights member_objects member_columns added_columns added_objects verify
-		node_transfers catalogue_is_followed),
+		node_transfers node_moves catalogue_is_followed),
 	map { "verify_$_" } qw(node users balances stock coupons orders events quantities parents));
 
 # What a router calls: the same, with a refusal as a value.
