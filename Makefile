@@ -117,7 +117,7 @@ $(SCRIPT): FORCE
 
 $(ROUTER_SCRIPT): FORCE
 	@{ cat sql/router/00_*.sql && perl sql/router/generate.pl types $(SHARED_PARTS) && \
-		cat sql/router/[2-4]*.sql && perl sql/router/generate.pl proxies $(SHARED_PARTS) && \
+		cat sql/router/[2-5]*.sql && perl sql/router/generate.pl proxies $(SHARED_PARTS) && \
 		cat sql/router/[67]*.sql && perl sql/router/generate.pl api $(SHARED_PARTS) && \
 		cat sql/router/9*.sql; } >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi

@@ -215,7 +215,7 @@ COMMENT ON FUNCTION commerce.spread_coupon_quota IS
 'Splits each node''s part of a policy''s quota before a rush, and returns the most slots that a node has then (level admin). Raises 22004, 22023, 25001, SC005, SC901.';
 
 -- The node that has a user, or any for none: its answer tells what is wrong.
-CREATE FUNCTION commerce_router.node_of(user_id bigint)
+CREATE FUNCTION commerce_router.node_of(user_id bigint, found jsonb DEFAULT '{}')
 RETURNS commerce_router.nodes
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -223,10 +223,29 @@ AS $node_of$
 SELECT n.*
 FROM commerce_router.nodes n
 LEFT JOIN commerce_router.buckets b ON b.node_no = n.node_no AND b.bucket = commerce.bucket(coalesce(user_id, 0))
-ORDER BY b.bucket IS NULL, n.node_no
+ORDER BY n.node_no = (found->>commerce.bucket(coalesce(user_id, 0))::text)::integer DESC NULLS LAST,
+	b.bucket IS NULL, n.node_no
 LIMIT 1
 $node_of$;
-COMMENT ON FUNCTION commerce_router.node_of IS 'The node that has this user.';
+COMMENT ON FUNCTION commerce_router.node_of IS
+'The node that has this user, by the map, or by what was found since: numbers of nodes by bucket.';
+
+-- For many users, of whom some were answered with SC902.
+CREATE FUNCTION commerce_router.find_moved(bucket integer, INOUT found jsonb, OUT message text, OUT detail jsonb)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $find_moved$
+DECLARE
+	told text;
+BEGIN
+	found := jsonb_set(found, ARRAY[bucket::text], to_jsonb(commerce_router.await_bucket(bucket)));
+EXCEPTION WHEN SQLSTATE 'SC901' THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, told = PG_EXCEPTION_DETAIL;
+	detail := told;
+END
+$find_moved$;
+COMMENT ON FUNCTION commerce_router.find_moved IS
+'Adds the node that has a bucket to what was found; or message and detail of SC901.';
 
 CREATE FUNCTION commerce.quote_order(user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL)
 RETURNS TABLE (line_no integer, option_id bigint, quantity bigint,
@@ -239,10 +258,11 @@ DECLARE
 	told commerce_router.answer;
 BEGIN
 	told := commerce_router.quote_order(node.conninfo, user_id, items, coupon_id)::commerce_router.answer;
-	IF told.sqlstate = 'SC902' AND commerce_router.refresh() >= 0 THEN
-		node := commerce_router.node_of(user_id);
+	WHILE told.sqlstate = 'SC902' LOOP
+		SELECT n.* INTO node FROM commerce_router.nodes n
+		WHERE n.node_no = commerce_router.await_bucket(commerce.bucket(user_id));
 		told := commerce_router.quote_order(node.conninfo, user_id, items, coupon_id)::commerce_router.answer;
-	END IF;
+	END LOOP;
 	PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 	RETURN QUERY
 		SELECT l.line_no, l.option_id, l.quantity, l.unit_price, l.line_total, l.discount_amount,
@@ -309,9 +329,15 @@ DECLARE
 	told commerce_router.answer;
 	answer commerce_router.request_answer;
 	answers commerce_router.request_answer[] := '{}';
-	gathered record;
 	again jsonb;
 	n integer;
+	pending integer[];
+	moved integer[];
+	buckets integer[];
+	found jsonb := '{}';
+	lost record;
+	at record;
+	gathered record;
 BEGIN
 	PERFORM commerce_router.check_top_level('place_orders');
 	-- What is no array of objects is refused by any node, as a whole.
@@ -320,50 +346,78 @@ BEGIN
 		told := commerce_router.place_orders(home.conninfo, requests)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 	END IF;
-	FOR part IN
-		SELECT n AS node, jsonb_agg(r.request ORDER BY r.nth) AS requests, array_agg(r.nth ORDER BY r.nth) AS numbers
-		FROM jsonb_array_elements(place_orders.requests) WITH ORDINALITY r (request, nth)
-		CROSS JOIN LATERAL commerce_router.node_of(CASE WHEN r.request->>'user_id' ~ '^\d{1,18}$'
-			THEN (r.request->>'user_id')::bigint END) n
-		GROUP BY n
-		ORDER BY min(n.node_no)
+	pending := ARRAY(SELECT generate_series(1, jsonb_array_length(requests)));
 	LOOP
-		BEGIN
-			told := commerce_router.place_orders((part.node).conninfo, part.requests)::commerce_router.answer;
-		EXCEPTION WHEN OTHERS THEN
-			IF NOT commerce_router.is_away(SQLSTATE) THEN
-				RAISE;
-			END IF;
-			FOREACH n IN ARRAY part.numbers LOOP
-				answers := answers || (n, NULL, 'SC901', format('node %s is not available', (part.node).node_no),
-					jsonb_build_object('node_no', (part.node).node_no))::commerce_router.request_answer;
-			END LOOP;
-			CONTINUE;
-		END;
-		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
-		FOR answer IN SELECT * FROM json_to_recordset(told.answer::json)
-			a (request_no integer, order_id bigint, sqlstate text, message text, detail jsonb)
+		moved := '{}';
+		buckets := '{}';
+		FOR part IN
+			SELECT n AS node, jsonb_agg(r.request ORDER BY r.nth) AS requests, array_agg(r.nth ORDER BY r.nth) AS numbers
+			FROM jsonb_array_elements(place_orders.requests) WITH ORDINALITY r (request, nth)
+			CROSS JOIN LATERAL commerce_router.node_of(CASE WHEN r.request->>'user_id' ~ '^\d{1,18}$'
+				THEN (r.request->>'user_id')::bigint END, found) n
+			WHERE r.nth = ANY (pending)
+			GROUP BY n
+			ORDER BY min(n.node_no)
 		LOOP
-			-- One that this node is short for may have what others are not.
-			IF answer.sqlstate = 'SC301' THEN
-				SELECT * INTO gathered FROM commerce_router.gather_stock(answer.detail, (part.node).node_no);
-				again := part.requests->(answer.request_no - 1);
-				IF gathered.message IS NOT NULL THEN
-					answer.message := gathered.message;
-					answer.detail := gathered.detail::jsonb;
-				ELSE
-					told := commerce_router.place_orders((part.node).conninfo, jsonb_build_array(again))::commerce_router.answer;
-					PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
-					SELECT answer.request_no, a.order_id, a.sqlstate, a.message, a.detail
-					INTO answer
-					FROM json_to_recordset(told.answer::json)
-						a (order_id bigint, sqlstate text, message text, detail jsonb);
+			BEGIN
+				told := commerce_router.place_orders((part.node).conninfo, part.requests)::commerce_router.answer;
+			EXCEPTION WHEN OTHERS THEN
+				IF NOT commerce_router.is_away(SQLSTATE) THEN
+					RAISE;
 				END IF;
-			END IF;
-			answer.request_no := part.numbers[answer.request_no];
-			answers := answers || answer;
+				FOREACH n IN ARRAY part.numbers LOOP
+					answers := answers || (n, NULL, 'SC901', format('node %s is not available', (part.node).node_no),
+						jsonb_build_object('node_no', (part.node).node_no))::commerce_router.request_answer;
+				END LOOP;
+				CONTINUE;
+			END;
+			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+			FOR answer IN SELECT * FROM json_to_recordset(told.answer::json)
+				a (request_no integer, order_id bigint, sqlstate text, message text, detail jsonb)
+			LOOP
+				-- One that this node is short for may have what others are not.
+				IF answer.sqlstate = 'SC301' THEN
+					SELECT * INTO gathered FROM commerce_router.gather_stock(answer.detail, (part.node).node_no);
+					again := part.requests->(answer.request_no - 1);
+					IF gathered.message IS NOT NULL THEN
+						answer.message := gathered.message;
+						answer.detail := gathered.detail::jsonb;
+					ELSE
+						told := commerce_router.place_orders((part.node).conninfo, jsonb_build_array(again))::commerce_router.answer;
+						PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+						SELECT answer.request_no, a.order_id, a.sqlstate, a.message, a.detail
+						INTO answer
+						FROM json_to_recordset(told.answer::json)
+							a (order_id bigint, sqlstate text, message text, detail jsonb);
+					END IF;
+				END IF;
+				answer.request_no := part.numbers[answer.request_no];
+				IF answer.sqlstate = 'SC902' THEN
+					moved := moved || answer.request_no::integer;
+					buckets := buckets || (answer.detail->>'bucket')::integer;
+				ELSE
+					answers := answers || answer;
+				END IF;
+			END LOOP;
 		END LOOP;
+		-- Those whose bucket another node has had since then.
+		FOR lost IN
+			SELECT u.bucket, array_agg(u.nth) AS numbers FROM unnest(buckets, moved) u (bucket, nth)
+			GROUP BY u.bucket ORDER BY u.bucket
+		LOOP
+			SELECT * INTO at FROM commerce_router.find_moved(lost.bucket, found);
+			IF at.message IS NOT NULL THEN
+				answers := answers || ARRAY(SELECT (u.nth, NULL, 'SC901', at.message, at.detail)::commerce_router.request_answer
+					FROM unnest(lost.numbers) u (nth));
+				moved := ARRAY(SELECT u.nth FROM unnest(moved) u (nth) WHERE u.nth <> ALL (lost.numbers));
+			ELSE
+				found := at.found;
+			END IF;
+		END LOOP;
+		pending := moved;
+		EXIT WHEN cardinality(pending) = 0;
 	END LOOP;
+	PERFORM commerce_router.learn_bucket(f.key::integer, f.value::integer) FROM jsonb_each_text(found) f;
 	RETURN QUERY SELECT * FROM unnest(answers) a ORDER BY a.request_no;
 END
 $place_orders$;
@@ -382,6 +436,11 @@ DECLARE
 	part record;
 	told commerce_router.answer;
 	left_out bigint[];
+	pending bigint[];
+	moved bigint[];
+	found jsonb := '{}';
+	lost record;
+	at record;
 BEGIN
 	PERFORM commerce_router.check_top_level('issue_coupons');
 	-- What is refused as a whole is so by any node.
@@ -390,40 +449,64 @@ BEGIN
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 		RETURN;
 	END IF;
-	FOR part IN
-		SELECT n AS node, array_agg(u.id ORDER BY u.nth) AS ids, array_agg(u.nth ORDER BY u.nth) AS numbers
-		FROM unnest(issue_coupons.user_ids) WITH ORDINALITY u (id, nth)
-		CROSS JOIN LATERAL commerce_router.node_of(u.id) n
-		GROUP BY n
-		ORDER BY min(n.node_no)
+	pending := ARRAY(SELECT generate_series(1, cardinality(user_ids)));
 	LOOP
-		-- Again, for those who were short, with what others have.
-		FOR try IN 1..20 LOOP
-			BEGIN
-				told := commerce_router.issue_coupons((part.node).conninfo, issue_coupons.policy_id, part.ids)::commerce_router.answer;
-			EXCEPTION WHEN OTHERS THEN
-				PERFORM commerce_router.refuse_away(part.node, SQLSTATE, SQLERRM);
-				RAISE;
-			END;
-			PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
-			SELECT array_agg(part.numbers[a.nth] ORDER BY a.nth) FILTER (WHERE a.answer->>'sqlstate' = 'SC203'),
-				answers || array_agg((part.numbers[a.nth], (a.answer->>'coupon_id')::bigint, a.answer->>'sqlstate',
-					a.answer->>'message', CASE json_typeof(a.answer->'detail') WHEN 'object' THEN (a.answer->'detail')::jsonb END
-					)::commerce_router.request_answer) FILTER (WHERE a.answer->>'sqlstate' IS DISTINCT FROM 'SC203')
-			INTO left_out, answers
-			FROM json_array_elements(told.answer::json) WITH ORDINALITY a (answer, nth);
-			EXIT WHEN left_out IS NULL;
-			IF commerce_router.gather('coupon_quota', issue_coupons.policy_id, cardinality(left_out), (part.node).node_no) = 0 THEN
-				answers := answers || (SELECT array_agg((part.numbers[a.nth], NULL, 'SC203', a.answer->>'message',
-						(a.answer->'detail')::jsonb)::commerce_router.request_answer)
-					FROM json_array_elements(told.answer::json) WITH ORDINALITY a (answer, nth)
-					WHERE a.answer->>'sqlstate' = 'SC203');
-				EXIT;
-			END IF;
-			part.numbers := left_out;
-			part.ids := ARRAY(SELECT issue_coupons.user_ids[l] FROM unnest(left_out) l);
+		moved := '{}';
+		FOR part IN
+			SELECT n AS node, array_agg(u.id ORDER BY u.nth) AS ids, array_agg(u.nth ORDER BY u.nth) AS numbers
+			FROM unnest(issue_coupons.user_ids) WITH ORDINALITY u (id, nth)
+			CROSS JOIN LATERAL commerce_router.node_of(u.id, found) n
+			WHERE u.nth = ANY (pending)
+			GROUP BY n
+			ORDER BY min(n.node_no)
+		LOOP
+			-- Again, for those who were short, with what others have.
+			FOR try IN 1..20 LOOP
+				BEGIN
+					told := commerce_router.issue_coupons((part.node).conninfo, issue_coupons.policy_id, part.ids)::commerce_router.answer;
+				EXCEPTION WHEN OTHERS THEN
+					PERFORM commerce_router.refuse_away(part.node, SQLSTATE, SQLERRM);
+					RAISE;
+				END;
+				PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+				SELECT array_agg(part.numbers[a.nth] ORDER BY a.nth) FILTER (WHERE a.answer->>'sqlstate' = 'SC203'),
+					answers || array_agg((part.numbers[a.nth], (a.answer->>'coupon_id')::bigint, a.answer->>'sqlstate',
+						a.answer->>'message', CASE json_typeof(a.answer->'detail') WHEN 'object' THEN (a.answer->'detail')::jsonb END
+						)::commerce_router.request_answer) FILTER (WHERE coalesce(a.answer->>'sqlstate', '') NOT IN ('SC203', 'SC902')),
+					moved || array_agg(part.numbers[a.nth] ORDER BY a.nth) FILTER (WHERE a.answer->>'sqlstate' = 'SC902')
+				INTO left_out, answers, moved
+				FROM json_array_elements(told.answer::json) WITH ORDINALITY a (answer, nth);
+				EXIT WHEN left_out IS NULL;
+				IF commerce_router.gather('coupon_quota', issue_coupons.policy_id, cardinality(left_out), (part.node).node_no) = 0 THEN
+					answers := answers || (SELECT array_agg((part.numbers[a.nth], NULL, 'SC203', a.answer->>'message',
+							(a.answer->'detail')::jsonb)::commerce_router.request_answer)
+						FROM json_array_elements(told.answer::json) WITH ORDINALITY a (answer, nth)
+						WHERE a.answer->>'sqlstate' = 'SC203');
+					EXIT;
+				END IF;
+				part.numbers := left_out;
+				part.ids := ARRAY(SELECT issue_coupons.user_ids[l] FROM unnest(left_out) l);
+			END LOOP;
 		END LOOP;
+		-- Those whose bucket another node has had since then.
+		FOR lost IN
+			SELECT commerce.bucket(issue_coupons.user_ids[u.nth]) AS bucket, array_agg(u.nth) AS numbers
+			FROM unnest(moved) u (nth)
+			GROUP BY 1 ORDER BY 1
+		LOOP
+			SELECT * INTO at FROM commerce_router.find_moved(lost.bucket, found);
+			IF at.message IS NOT NULL THEN
+				answers := answers || ARRAY(SELECT (u.nth, NULL, 'SC901', at.message, at.detail)::commerce_router.request_answer
+					FROM unnest(lost.numbers) u (nth));
+				moved := ARRAY(SELECT u.nth FROM unnest(moved) u (nth) WHERE u.nth <> ALL (lost.numbers));
+			ELSE
+				found := at.found;
+			END IF;
+		END LOOP;
+		pending := moved;
+		EXIT WHEN cardinality(pending) = 0;
 	END LOOP;
+	PERFORM commerce_router.learn_bucket(f.key::integer, f.value::integer) FROM jsonb_each_text(found) f;
 	RETURN QUERY
 		SELECT issue_coupons.user_ids[a.request_no], a.order_id, a.sqlstate, a.message, a.detail
 		FROM unnest(answers) a

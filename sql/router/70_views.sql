@@ -88,10 +88,18 @@ BEGIN
 		   OR i.transfer_id IS NULL AND (o.is_settled OR EXISTS (
 				SELECT FROM commerce_router.nodes n WHERE n.node_no = o.taker) IS FALSE)
 		   OR (o.counter, o.object_id, o.quantity, o.taker) <> (i.counter, i.object_id, i.quantity, i.taker);
+	-- What moves meanwhile looks so once, and not twice.
+	RETURN QUERY
+		WITH once AS MATERIALIZED (
+			SELECT * FROM commerce_router.misplaced_buckets() b
+		)
+		SELECT 0, 'bucket_has_one_node', b.bucket::bigint, 1::numeric, b.places::numeric
+		FROM (SELECT count(*) FROM once) first, commerce_router.misplaced_buckets() b
+		WHERE EXISTS (SELECT FROM once) AND b.bucket IN (SELECT o.bucket FROM once o);
 END
 $verify$;
 COMMENT ON FUNCTION commerce.verify IS
-'Every node''s verify(), and that every transfer between nodes has arrived once, and as it left; one that is under way is no violation (level admin). One row per violation, with the node; none when all hold. Raises where a node is away.';
+'Every node''s verify(), that every transfer between nodes has arrived once, and as it left; one that is under way is no violation; and that every bucket is at one node, or on one way, with 0 for the node (level admin). One row per violation, with the node; none when all hold. Raises where a node is away.';
 
 CREATE FUNCTION commerce_router.metrics_at(node text)
 RETURNS TABLE (name text, labels jsonb, value double precision)

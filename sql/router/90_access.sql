@@ -56,7 +56,8 @@ BEGIN
 		EXECUTE format('GRANT USAGE ON SCHEMA commerce_router TO %s', grantee);
 		EXECUTE format('GRANT EXECUTE ON FUNCTION commerce_router.add_node(text, boolean),
 			commerce_router.set_node(integer, text), commerce_router.remove_node(integer),
-			commerce_router.refresh() TO %s', grantee);
+			commerce_router.refresh(), commerce_router.move_bucket(integer, integer),
+			commerce_router.move_buckets(int4multirange, integer), commerce_router.undo_move(integer) TO %s', grantee);
 	END IF;
 END
 $grant_access$;

@@ -158,6 +158,20 @@ map_node_of_bucket(int32 bucket)
 }
 
 const MapNode *
+map_node(int32 node_no)
+{
+	int			count;
+	const MapNode *nodes = map_nodes(&count);
+	int16		i = index_of(node_no);
+
+	if (i < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this router knows no node %d", node_no)));
+	return &nodes[i];
+}
+
+const MapNode *
 map_home(void)
 {
 	int			count;

@@ -24,6 +24,9 @@ extern const MapNode *map_nodes(int *count);
 /* The node that has the bucket; none is 55000. */
 extern const MapNode *map_node_of_bucket(int32 bucket);
 
+/* The node of this number; none is 55000. */
+extern const MapNode *map_node(int32 node_no);
+
 /* The node whose catalogue the others follow; none is 55000. */
 extern const MapNode *map_home(void);
 

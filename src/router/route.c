@@ -8,9 +8,10 @@
  * back as a value, and is raised here as it was.
  *
  * Three refusals are not the last word. The node may have given the user's
- * bucket away: the router asks who has it. Or it has too little of an option,
- * or of a policy's quota: then units come from other nodes, if there are any:
- * gather_stock() and gather_quota(), in SQL.
+ * bucket away: the router asks who has it, until somebody does, and notes that
+ * once it was right. Or it has too little of an option, or of a policy's quota:
+ * then units come from other nodes, if there are any: gather_stock() and
+ * gather_quota(), in SQL.
  *
  * PL/Proxy's own errors tell that a node is away: SC901.
  */
@@ -286,65 +287,100 @@ call_node(FunctionCallInfo fcinfo, Forward *forward, const MapNode *node)
 	return read_answer(forward, TextDatumGetCString(told));
 }
 
-/* An id from before the nodes joined: whoever has it answers. */
-static Answer
-ask_all(FunctionCallInfo fcinfo, Forward *forward, const MapNode **node)
+/* Ask one node after the other, until one knows the object. */
+static bool
+ask_each(FunctionCallInfo fcinfo, Forward *forward, const MapNode **node,
+		 Answer *answer)
 {
 	int			count;
-	Answer		answer = {0};
 
 	for (int i = 0; i < (map_nodes(&count), count); i++)
 	{
 		*node = &map_nodes(&count)[i];
-		answer = call_node(fcinfo, forward, *node);
-		if (answer.texts[SQLSTATE] == NULL ||
-			(strcmp(answer.texts[SQLSTATE], "SC004") != 0 &&
-			 strcmp(answer.texts[SQLSTATE], "SC006") != 0))
-			break;
+		*answer = call_node(fcinfo, forward, *node);
+		if (answer->texts[SQLSTATE] == NULL ||
+			(strcmp(answer->texts[SQLSTATE], "SC004") != 0 &&
+			 strcmp(answer->texts[SQLSTATE], "SC006") != 0))
+			return true;
 	}
+	return false;
+}
+
+/* Which moves there were, once none is under way. */
+static char *
+moves_mark(void)
+{
+	MemoryContext caller_context = CurrentMemoryContext;
+	char	   *mark;
+
+	SPI_connect();
+	if (SPI_execute("SELECT commerce_router.moves_mark()", false, 1) !=
+		SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not look for moves");
+	mark = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	mark = MemoryContextStrdup(caller_context, mark);
+	SPI_finish();
+	return mark;
+}
+
+/*
+ * An id from before the nodes joined: whoever has it answers. That nobody does
+ * is true if nothing has moved while they were asked.
+ */
+static Answer
+ask_all(FunctionCallInfo fcinfo, Forward *forward, const MapNode **node)
+{
+	Answer		answer;
+	char	   *before;
+
+	if (ask_each(fcinfo, forward, node, &answer))
+		return answer;
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		before = moves_mark();
+		if (ask_each(fcinfo, forward, node, &answer))
+			return answer;
+	} while (strcmp(before, moves_mark()) != 0);
 	return answer;
 }
 
+/* One that has users. */
 static const MapNode *
 any_node(void)
 {
-	int			count;
-	const MapNode *nodes = map_nodes(&count);
-
-	return &nodes[pg_prng_uint64_range(&pg_global_prng_state, 0, count - 1)];
+	return map_node_of_bucket(pg_prng_uint64_range(&pg_global_prng_state, 0,
+												   BUCKET_COUNT - 1));
 }
 
-static const MapNode *
-node_of_user(int64 user_id)
+/* The bucket that the call is for; -1: none in particular. */
+static int32
+bucket_of_call(FunctionCallInfo fcinfo, const Forward *forward)
 {
-	return map_node_of_bucket(bucket_of_user(user_id));
-}
-
-static Answer
-ask(FunctionCallInfo fcinfo, Forward *forward, const MapNode **node)
-{
+	int			n = forward->route == ROUTE_NEW_USER ? 1 : 0;
 	int64		id;
 
-	switch (forward->route)
-	{
-		case ROUTE_HOME:
-			*node = map_home();
-			break;
-		case ROUTE_NEW_USER:
-			*node = PG_ARGISNULL(1) ? any_node() :
-				node_of_user(PG_GETARG_INT64(1));
-			break;
-		case ROUTE_USER:
-			*node = PG_ARGISNULL(0) ? any_node() :
-				node_of_user(PG_GETARG_INT64(0));
-			break;
-		case ROUTE_OBJECT:
-			id = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
-			if (id < map_first_id() || id > MAX_ID)
-				return ask_all(fcinfo, forward, node);
-			*node = map_node_of_bucket(id % BUCKET_COUNT);
-			break;
-	}
+	if (forward->route == ROUTE_HOME || PG_ARGISNULL(n))
+		return -1;
+	id = PG_GETARG_INT64(n);
+	if (forward->route != ROUTE_OBJECT)
+		return bucket_of_user(id);
+	return id < map_first_id() || id > MAX_ID ? -1 : id % BUCKET_COUNT;
+}
+
+/* Ask the node that has the bucket, by the map, or that was found to: not 0. */
+static Answer
+ask(FunctionCallInfo fcinfo, Forward *forward, int32 bucket, int32 found,
+	const MapNode **node)
+{
+	if (bucket >= 0)
+		*node = found != 0 ? map_node(found) : map_node_of_bucket(bucket);
+	else if (forward->route == ROUTE_HOME)
+		*node = map_home();
+	else if (forward->route == ROUTE_OBJECT)
+		return ask_all(fcinfo, forward, node);
+	else
+		*node = any_node();
 	return call_node(fcinfo, forward, *node);
 }
 
@@ -392,10 +428,50 @@ is_last_word(Answer *answer, const MapNode *node)
 	if (strcmp(sqlstate, "SC203") == 0)
 		return run_for_detail("SELECT message, detail FROM commerce_router.gather_quota($1::jsonb, $2)",
 							  answer, node->node_no, answer);
-	if (strcmp(sqlstate, "SC902") == 0)
-		return run_for_detail("SELECT NULL, NULL FROM commerce_router.refresh() WHERE $1 <> '' AND $2 > 0",
-							  answer, node->node_no, answer);
 	return true;
+}
+
+/*
+ * Which node has the bucket, whose node by the map says that it has not? Waits
+ * while it is on its way, then raises SC901.
+ */
+static int32
+await_bucket(int32 bucket)
+{
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(bucket)};
+	bool		isnull;
+	int32		found;
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT commerce_router.await_bucket($1)", 1,
+							  types, values, NULL, false, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not look for a bucket");
+	found = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
+										SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return found;
+}
+
+static bool
+bucket_is_elsewhere(const Answer *answer)
+{
+	return answer->texts[SQLSTATE] != NULL &&
+		strcmp(answer->texts[SQLSTATE], "SC902") == 0;
+}
+
+static void
+learn_bucket(int32 bucket, int32 node_no)
+{
+	Oid			types[] = {INT4OID, INT4OID};
+	Datum		values[] = {Int32GetDatum(bucket), Int32GetDatum(node_no)};
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT commerce_router.learn_bucket($1, $2)", 2,
+							  types, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not note where a bucket is");
+	SPI_finish();
 }
 
 static void
@@ -427,6 +503,8 @@ commerce_route(PG_FUNCTION_ARGS)
 {
 	Forward    *forward;
 	const MapNode *node = NULL;
+	int32		bucket;
+	int32		found = 0;
 	Answer		answer;
 
 	if (fcinfo->flinfo->fn_extra == NULL)
@@ -435,15 +513,20 @@ commerce_route(PG_FUNCTION_ARGS)
 	if (forward->is_writer)
 		check_top_level(forward->name);
 
+	bucket = bucket_of_call(fcinfo, forward);
 	for (int tries = 1;; tries++)
 	{
 		pause_before(tries);
-		answer = ask(fcinfo, forward, &node);
-		if (is_last_word(&answer, node))
+		answer = ask(fcinfo, forward, bucket, found, &node);
+		if (bucket_is_elsewhere(&answer))
+			found = bucket >= 0 ? await_bucket(bucket) : 0;
+		else if (is_last_word(&answer, node))
 			break;
 		if (tries == MAX_TRIES)
 			node_unavailable(node, answer.texts[MESSAGE]);
 	}
+	if (found != 0)
+		learn_bucket(bucket, found);
 	if (answer.texts[SQLSTATE] != NULL)
 		refusal_raise_texts(answer.texts[SQLSTATE], answer.texts[MESSAGE],
 							answer.texts[DETAIL], answer.texts[HINT]);

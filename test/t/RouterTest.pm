@@ -7,33 +7,44 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use CommerceTest;
 
-our @EXPORT = qw(new_cluster new_router conninfo users_of);
+our @EXPORT = qw(new_cluster join_node new_router conninfo users_of);
 
 # So many nodes with equal shares of the buckets, the first of them home to the
 # catalogue; returns the router and the nodes.
 sub new_cluster
 {
 	my ($name, $count, %params) = @_;
-	my @nodes = map { new_server("$name$_", init => { allows_streaming => 'logical' },
-		conf => [ 'max_connections = 60', 'synchronous_commit = on', @{ $params{conf} || [] } ]) } 1 .. $count;
-	my $first_id = '';
+	my @nodes;
 
 	foreach my $n (1 .. $count)
 	{
-		my $node = $nodes[ $n - 1 ];
 		my ($from, $until) = map { int($_ * 4096 / $count) } $n - 1, $n;
 
-		$node->safe_psql('postgres', qq(CREATE ROLE router LOGIN; SELECT commerce.grant_access('router', 'router')));
-		$first_id = $node->safe_psql('postgres', "SELECT first_id FROM commerce.join_cluster($n, '{[$from,$until)}',
-			@{[ $first_id || 'NULL' ]}, force => true)");
-	}
-	$nodes[0]->safe_psql('postgres', 'SELECT commerce.publish_catalogue()');
-	foreach my $n (2 .. $count)
-	{
-		$nodes[ $n - 1 ]->safe_psql('postgres', sprintf q(CREATE SUBSCRIPTION commerce_node_%d CONNECTION '%s'
-			PUBLICATION commerce_catalogue WITH (synchronous_commit = on)), $n, $nodes[0]->connstr('postgres') =~ s/'/''/gr);
+		push @nodes, join_node($name, $n, "{[$from,$until)}", $nodes[0], %params);
 	}
 	return (new_router($name, \@nodes), @nodes);
+}
+
+# A server that is node $n of the cluster, with these buckets; it follows the catalogue of
+# $home, if there is one.
+sub join_node
+{
+	my ($name, $n, $buckets, $home, %params) = @_;
+	my $node = new_server("$name$n", init => { allows_streaming => 'logical' },
+		conf => [ 'max_connections = 60', 'synchronous_commit = on', @{ $params{conf} || [] } ]);
+	my $first_id = $home ? $home->safe_psql('postgres', 'SELECT first_id FROM commerce.cluster_membership') : 'NULL';
+
+	$node->safe_psql('postgres', qq(CREATE ROLE router LOGIN; SELECT commerce.grant_access('router', 'router')));
+	$node->safe_psql('postgres', "SELECT node_no FROM commerce.join_cluster($n, '$buckets', $first_id, force => true)");
+	if (!$home)
+	{
+		$node->safe_psql('postgres', 'SELECT commerce.publish_catalogue()');
+		return $node;
+	}
+	$node->safe_psql('postgres', sprintf q(CREATE SUBSCRIPTION commerce_node_%d CONNECTION '%s'
+		PUBLICATION commerce_catalogue WITH (synchronous_commit = on)), $n, $home->connstr('postgres') =~ s/'/''/gr);
+	$node->poll_query_until('postgres', 'SELECT commerce.catalogue_is_followed()') or die 'the catalogue does not come';
+	return $node;
 }
 
 # One more router in front of them.
