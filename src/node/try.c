@@ -287,7 +287,7 @@ answer_error(Answer *answer, ErrorData *error)
 
 /* -1: none in particular, or none that can be told. */
 static int32
-bucket_of_call(FunctionCallInfo fcinfo, const Target *target)
+bucket_of_target(FunctionCallInfo fcinfo, const Target *target)
 {
 	if (target->route == ROUTE_NONE || PG_ARGISNULL(0) ||
 		!bucket_is_in_cluster())
@@ -305,7 +305,7 @@ bucket_of_call(FunctionCallInfo fcinfo, const Target *target)
 static void
 call_where_users_are(FunctionCallInfo fcinfo, Target *target, Answer *answer)
 {
-	int32		bucket = bucket_of_call(fcinfo, target);
+	int32		bucket = bucket_of_target(fcinfo, target);
 
 	if (bucket < 0)
 	{

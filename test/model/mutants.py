@@ -108,7 +108,7 @@ MUTANTS = [
     ("expire: an order that is not due", "src/order/order_expire_part.c",
      "row_time(order, ORDERS_EXPIRES_AT) <=\n", "row_time(order, ORDERS_EXPIRES_AT) >=\n", "calls"),
     ("dispatch: no event of a refund", "src/order/order_refund.c",
-     "event_write_later(order->work, EVENT_ORDER_REFUNDED, order_id,\n\t\t\t\t\t  describe_refund(plan));", "", "calls"),
+     "event_write_later(order, EVENT_ORDER_REFUNDED, describe_refund(plan));", "", "calls"),
     ("dispatch: an attempt of before", "src/event/hand_back.c",
      "row_int32(delivery, STORED_DELIVERIES_ATTEMPT) == held->attempt", "true", "calls"),
     ("dispatch: a later event before an earlier one", "src/event/delivery.c",
