@@ -102,8 +102,9 @@ BEGIN
 				RAISE;
 			END IF;
 		END;
-		IF found.available IS NOT NULL AND told.unsettled IS NOT NULL THEN
-			FOR under_way IN SELECT * FROM json_to_recordset(told.unsettled::json)
+		-- Of a node that is away nothing was told, which not even AND may look at.
+		IF found.available IS NOT NULL THEN
+			FOR under_way IN SELECT * FROM json_to_recordset(coalesce(told.unsettled, '[]')::json)
 				AS t (transfer_id bigint, quantity bigint, taker integer)
 			LOOP
 				PERFORM commerce_router.finish_transfer(node, sweep.counter, sweep.object_id,
