@@ -4,8 +4,10 @@
 -- The giver takes all rows of the bucket's users out of its tables, and keeps them
 -- in the one row of bucket_moves that tells of the move; the taker, once, puts them
 -- into its own; then the giver forgets them. Each is one commit. So at any time they
--- are at one place, and both nodes are sound: doc/scale.md. Locks: base/bucket_lock.c
--- of the sources.
+-- are at one place, and both nodes are sound: doc/scale.md.
+--
+-- Lock order: who adds users to the bucket, the membership, so that the moves of one node
+-- go one at a time, then all buckets and the bucket: base/bucket_lock.c of the sources.
 ------------------------------------------------------------------------------
 
 CREATE FUNCTION commerce.lock_bucket(bucket integer, new_users_only boolean)
@@ -270,6 +272,7 @@ CREATE FUNCTION commerce.give_bucket(bucket integer, taker integer)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '10s'
 AS $give_bucket$
 DECLARE
 	me commerce.cluster_membership;
@@ -280,7 +283,7 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	PERFORM commerce.lock_bucket(bucket, true);
-	SELECT * INTO me FROM commerce.cluster_membership;
+	SELECT * INTO me FROM commerce.cluster_membership FOR UPDATE;
 	IF taker < 1 OR taker = me.node_no THEN
 		RAISE EXCEPTION 'taker must be the number of another node'
 			USING ERRCODE = 'invalid_parameter_value';
@@ -427,15 +430,17 @@ BEGIN
 	IF move_id IS NULL THEN
 		RAISE EXCEPTION 'move_id must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	SELECT m.* INTO kept
+	PERFORM commerce.lock_bucket(m.bucket, true)
 	FROM commerce.bucket_moves m
-	JOIN commerce.cluster_membership c ON c.node_no = m.giver
+	WHERE m.move_id = keep_bucket.move_id AND m.status = 'giving';
+	SELECT m.* INTO kept
+	FROM commerce.cluster_membership c
+	JOIN commerce.bucket_moves m ON m.giver = c.node_no
 	WHERE m.move_id = keep_bucket.move_id AND m.status = 'giving'
 	FOR UPDATE;
 	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
-	PERFORM commerce.lock_bucket(kept.bucket, true);
 	PERFORM commerce.unpack_bucket(kept.contents);
 	UPDATE commerce.bucket_moves m SET status = 'kept', contents = NULL, finished_at = now()
 	WHERE m.giver = kept.giver AND m.move_id = kept.move_id;

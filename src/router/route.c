@@ -184,9 +184,13 @@ make_forward(FunctionCallInfo fcinfo)
 
 /* ---- errors ---- */
 
+/* It was so when this session called it last; 0: none. */
+static int32 away_node;
+
 pg_noreturn static void
 node_unavailable(const MapNode *node, const char *why)
 {
+	away_node = node->node_no;
 	ereport(ERROR,
 			(errcode(MAKE_SQLSTATE('S', 'C', '9', '0', '1')),
 			 errmsg("node %d is not available", node->node_no),
@@ -514,6 +518,8 @@ commerce_route(PG_FUNCTION_ARGS)
 		check_top_level(forward->name);
 
 	bucket = bucket_of_call(fcinfo, forward);
+	if (bucket >= 0 && map_node_of_bucket(bucket)->node_no == away_node)
+		found = await_bucket(bucket);	/* it may have moved before */
 	for (int tries = 1;; tries++)
 	{
 		pause_before(tries);
@@ -525,6 +531,8 @@ commerce_route(PG_FUNCTION_ARGS)
 		if (tries == MAX_TRIES)
 			node_unavailable(node, answer.texts[MESSAGE]);
 	}
+	if (node->node_no == away_node)
+		away_node = 0;
 	if (found != 0)
 		learn_bucket(bucket, found);
 	if (answer.texts[SQLSTATE] != NULL)

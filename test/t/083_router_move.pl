@@ -145,4 +145,17 @@ like(error("SELECT commerce_router.move_bucket($bucket, 2)"), qr/this node has n
 is(place(), '1 0', 'it stays as well');
 $nodes[0]->safe_psql('postgres', q(SELECT commerce.drop_subscription('extra')));
 cluster_is_sound('after refusals');
+
+# ---- a router that was not told, and the node that had the bucket is away ----
+
+$router->safe_psql('postgres', "SELECT commerce_router.move_bucket($bucket, 2)");
+$nodes[0]->stop('immediate');
+my $calls = join ';', ("SELECT commerce.get_balance($users[0]) > 0") x 2;
+is(sqlstates($other, $calls), 'SC901', 'is refused once')
+	or diag($other->safe_psql('postgres', 'SELECT * FROM commerce_router.buckets WHERE bucket = 7'));
+is($router->safe_psql('postgres', "SELECT commerce.get_balance($users[0]) > 0"), 't', 'one that was is not');
+$nodes[0]->start;
+is($other->safe_psql('postgres', "SELECT commerce.get_balance($users[0]) > 0"), 't', 'nor is anybody when all are there');
+cluster_is_sound('in the end');
+
 done_testing();
