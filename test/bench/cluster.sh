@@ -56,7 +56,7 @@ new_cluster()
 		[ "$n" != 1 ] || on_node 1 run_sql -c 'SELECT commerce.publish_catalogue()'
 		[ "$n" = 1 ] || on_node "$n" run_sql -c "CREATE SUBSCRIPTION commerce_node_$n CONNECTION
 			'host=$PGHOST port=$((router_port + 1)) user=postgres dbname=postgres'
-			PUBLICATION commerce_catalogue WITH (synchronous_commit = on)" 2>/dev/null
+			PUBLICATION commerce_catalogue WITH (synchronous_commit = local)" 2>/dev/null
 		run_sql -c "SELECT count(*) FROM commerce_router.add_node('host=$PGHOST port=$((router_port + n)) dbname=postgres user=router',
 			$([ "$n" = 1 ] && echo true || echo false))"
 	done >/dev/null

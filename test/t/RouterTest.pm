@@ -42,7 +42,7 @@ sub join_node
 		return $node;
 	}
 	$node->safe_psql('postgres', sprintf q(CREATE SUBSCRIPTION commerce_node_%d CONNECTION '%s'
-		PUBLICATION commerce_catalogue WITH (synchronous_commit = on)), $n, $home->connstr('postgres') =~ s/'/''/gr);
+		PUBLICATION commerce_catalogue WITH (synchronous_commit = local)), $n, $home->connstr('postgres') =~ s/'/''/gr);
 	$node->poll_query_until('postgres', 'SELECT commerce.catalogue_is_followed()') or die 'the catalogue does not come';
 	return $node;
 }
