@@ -58,6 +58,7 @@ $node->safe_psql('postgres', qq(
 	FROM commerce.place_order(10, '$one') AS placed;
 
 	SELECT commerce.join_cluster(1, int4multirange(int4range(0, 4096)), force => true);
+	SELECT commerce.give_bucket(7, 2);
 	SELECT commerce.transfer_out('stock', 7, 1, 2), commerce.transfer_in('stock', 7, 1, 2, 1);
 
 	CREATE TABLE public.notes AS SELECT 'not ours' AS note;
