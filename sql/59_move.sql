@@ -27,7 +27,8 @@ SELECT a.attname::text, format_type(a.atttypid, a.atttypmod),
 	CASE WHEN t.typarray = 0 OR t.typcategory = 'A' THEN 'text' ELSE format_type(a.atttypid, NULL) END
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
-WHERE a.attrelid = format('commerce.%I', table_name)::regclass AND a.attnum > 0
+WHERE a.attrelid = (SELECT c.oid FROM pg_class c
+	WHERE c.relnamespace = 'commerce'::regnamespace AND c.relname = table_name) AND a.attnum > 0
   AND NOT a.attisdropped AND a.attgenerated = ''
   AND (table_name <> 'events' OR a.attname NOT IN ('origin', 'xact_id', 'follows_xact_id'))
 $packed_columns$;
@@ -35,7 +36,7 @@ COMMENT ON FUNCTION commerce.packed_columns IS
 'Part of moves (level admin): the columns of a table that move, and the type of the elements of an array that has all values of one.';
 
 CREATE FUNCTION commerce.pack_bucket(bucket integer, OUT contents json, OUT sold jsonb)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 SET datestyle = ISO
@@ -160,7 +161,7 @@ COMMENT ON FUNCTION commerce.pack_bucket IS
 
 CREATE FUNCTION commerce.unpack_bucket(contents json)
 RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 SET datestyle = ISO

@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 seconds=${SQLSMITH_SECONDS:-600}
 seed=${SQLSMITH_SEED:-$$}
 log=$SCRATCH/sqlsmith.log
-[ $# != 0 ] || set -- reader app relay admin
+[ $# != 0 ] || set -- reader app relay router admin
 
 psql -qAtX -v ON_ERROR_STOP=1 -o /dev/null -f shop.sql
 passed=0

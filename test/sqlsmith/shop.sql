@@ -72,7 +72,7 @@ DO $$
 DECLARE
 	level text;
 BEGIN
-	FOREACH level IN ARRAY '{reader, app, relay, admin}'::text[] LOOP
+	FOREACH level IN ARRAY '{reader, app, relay, router, admin}'::text[] LOOP
 		EXECUTE format('CREATE ROLE smith_%s LOGIN', level);
 		EXECUTE format('ALTER ROLE smith_%s SET search_path = smith, pg_catalog', level);
 		EXECUTE format('GRANT USAGE ON SCHEMA smith TO smith_%s', level);

@@ -96,7 +96,7 @@ is($node->safe_psql('postgres', q(
 
 # ---- every call ----
 
-my @roles = qw(reader app relay admin);
+my @roles = qw(reader app relay router admin);
 make_busy($node);
 $node->safe_psql('postgres', "CREATE ROLE $_ LOGIN; SELECT commerce.grant_access('$_', '$_')") foreach @roles;
 $node->safe_psql('postgres', "SELECT commerce.grant_access('mallory', 'reader')");

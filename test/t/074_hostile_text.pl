@@ -54,7 +54,7 @@ foreach (split /\n/, $node->safe_psql('postgres', q(SELECT proname, (SELECT stri
 	next unless $types =~ /text|json/;
 	foreach my $json ($types =~ /json/ ? @json : '')
 	{
-		push @calls, "SELECT * FROM commerce.$name(" . join(', ', map { $_ eq 'jsonb' ? $json : $value{$_} // die $_ } split /;/, $types) . ')';
+		push @calls, "SELECT * FROM commerce.$name(" . join(', ', map { /^jsonb?$/ ? "($json)::$_" : $value{$_} // die $_ } split /;/, $types) . ')';
 	}
 }
 # Twice, with other arguments, so that what is named by the text is there.

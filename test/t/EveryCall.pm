@@ -9,7 +9,7 @@ use CommerceTest;
 our @EXPORT = qw(make_busy %writer %reader);
 
 my $one = items([ 1, 1 ]);
-my $no_contents = q('{"tables": [], "events": {"subscriptions": [], "sequences": {}, "unwanted": [], "deliveries": {}}}'::json);
+my $no_contents = '{"tables": [], "events": {"subscriptions": [], "sequences": {}, "unwanted": [], "deliveries": {}}}';
 
 # Event 1 is claimed, event 2 is dead, event 3 waits; order 4 is held; coupon 1 is
 # unused; role clerk is there to be given something.
@@ -87,9 +87,9 @@ our %writer = (
 	transfer_settled => '1',
 	lock_bucket => '1, false',
 	pack_bucket => '1',
-	unpack_bucket => $no_contents,
+	unpack_bucket => "'$no_contents'",
 	give_bucket => '1, 2',
-	take_bucket => qq(2, 1, json_build_object('bucket', 1, 'sold', '{}'::jsonb, 'contents', $no_contents)),
+	take_bucket => qq(2, 1, '{"bucket": 1, "sold": {}, "contents": $no_contents}'),
 	bucket_given => '1',
 	refuse_bucket => '1, 2, 1',
 	keep_bucket => '1',
