@@ -62,6 +62,19 @@ LANGUAGE plproxy AS $$
 $$;
 COMMENT ON FUNCTION commerce_router.membership IS 'What a node says of itself.';
 
+CREATE FUNCTION commerce_router.refuse_node(node_no integer)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $refuse_node$
+BEGIN
+	PERFORM commerce_router.refuse('SC901', format('node %s is not available', node_no),
+		format('{"node_no": %s}', node_no), 'Try again, with the same idempotency key.');
+END
+$refuse_node$;
+COMMENT ON FUNCTION commerce_router.refuse_node IS
+'Raises SC901 for a node that is away, as route.c does. Why it is away the client is not told: a connection string may stand in that.';
+
 -- What PL/Proxy raises where there is nobody, or somebody else.
 CREATE FUNCTION commerce_router.is_away(sqlstate text)
 RETURNS boolean
@@ -132,13 +145,14 @@ BEGIN
 	BEGIN
 		SELECT * INTO told FROM commerce_router.membership(conninfo);
 	EXCEPTION WHEN OTHERS THEN
-		RAISE EXCEPTION 'there is no node of a cluster at "%"', conninfo
+		RAISE EXCEPTION 'there is no node of a cluster at "%"',
+			regexp_replace(conninfo, '(password\s*=\s*)(''[^'']*''|\S+)', '\1...')
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = SQLERRM,
 				HINT = 'commerce.join_cluster() makes a database one.';
 	END;
 	SELECT * INTO other FROM commerce_router.nodes n WHERE n.node_no = told.node_no AND n.conninfo <> add_node.conninfo;
 	IF FOUND THEN
-		RAISE EXCEPTION 'node % is at "%" already', other.node_no, other.conninfo
+		RAISE EXCEPTION 'node % is known by another connection string', other.node_no
 			USING ERRCODE = 'unique_violation', HINT = 'commerce_router.set_node() tells that it has moved.';
 	END IF;
 	SELECT * INTO other FROM commerce_router.nodes n WHERE n.node_no <> told.node_no AND n.first_id <> told.first_id;

@@ -162,8 +162,7 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	IF here IS NULL OR total < wanted AND away IS NOT NULL THEN
-		PERFORM commerce_router.refuse('SC901', format('node %s is not available', coalesce(away, taker)),
-			format('{"node_no": %s}', coalesce(away, taker)), 'Try again, with the same idempotency key.');
+		PERFORM commerce_router.refuse_node(coalesce(away, taker));
 	END IF;
 	IF total < wanted THEN
 		INSERT INTO commerce_router.sweeps AS s VALUES (counter, object_id, began_at, total)

@@ -94,8 +94,7 @@ BEGIN
 		END;
 	END LOOP;
 	IF away.node_no IS NOT NULL THEN
-		PERFORM commerce_router.refuse('SC901', format('node %s is not available', away.node_no),
-			format('{"node_no": %s}', away.node_no), 'Try again, with the same idempotency key.');
+		PERFORM commerce_router.refuse_node(away.node_no);
 	END IF;
 	RETURN NULL;
 END
@@ -178,7 +177,7 @@ BEGIN
 		LEFT JOIN unnest(told) t ON t.giver = g.giver AND t.move_id = g.move_id AND t.status IN ('taken', 'refused')
 		WHERE g.status = 'giving';
 EXCEPTION WHEN OTHERS THEN
-	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+	PERFORM commerce_router.refuse_away(node, SQLSTATE);
 	RAISE;
 END
 $moves$;
@@ -210,7 +209,7 @@ BEGIN
 	END LOOP;
 	RETURN mark;
 EXCEPTION WHEN OTHERS THEN
-	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+	PERFORM commerce_router.refuse_away(node, SQLSTATE);
 	RAISE;
 END
 $moves_mark$;

@@ -88,15 +88,14 @@ COMMENT ON FUNCTION commerce_router.wait_for_catalogue IS
 'Returns when every node that is there has what was made or changed at the home of the catalogue, to which node N subscribes with the slot commerce_node_N; after 10 seconds with a WARNING.';
 
 -- A call at every node, whose answers are bigints; one that is away is an error.
-CREATE FUNCTION commerce_router.refuse_away(node commerce_router.nodes, sqlstate text, message text)
+CREATE FUNCTION commerce_router.refuse_away(node commerce_router.nodes, sqlstate text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $refuse_away$
 BEGIN
 	IF commerce_router.is_away(sqlstate) THEN
-		PERFORM commerce_router.refuse('SC901', format('node %s is not available', node.node_no),
-			format('{"node_no": %s}', node.node_no), message);
+		PERFORM commerce_router.refuse_node(node.node_no);
 	END IF;
 END
 $refuse_away$;
@@ -151,7 +150,7 @@ BEGIN
 			purged := purged + told.answer::bigint;
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
-		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+		PERFORM commerce_router.refuse_away(node, SQLSTATE);
 		RAISE;
 	END;
 	RETURN purged;
@@ -178,7 +177,7 @@ BEGIN
 			most := greatest(most, told.answer::integer);
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
-		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+		PERFORM commerce_router.refuse_away(node, SQLSTATE);
 		RAISE;
 	END;
 	RETURN most;
@@ -205,7 +204,7 @@ BEGIN
 			most := greatest(most, told.answer::integer);
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
-		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+		PERFORM commerce_router.refuse_away(node, SQLSTATE);
 		RAISE;
 	END;
 	RETURN most;
@@ -270,7 +269,7 @@ BEGIN
 		FROM json_to_recordset(told.answer::json) l (line_no integer, option_id bigint, quantity bigint,
 			unit_price bigint, line_total bigint, discount_amount bigint);
 EXCEPTION WHEN OTHERS THEN
-	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+	PERFORM commerce_router.refuse_away(node, SQLSTATE);
 	RAISE;
 END
 $quote_order$;
@@ -302,7 +301,7 @@ BEGIN
 		ORDER BY 3 DESC, 1
 		LIMIT max_results;
 EXCEPTION WHEN OTHERS THEN
-	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+	PERFORM commerce_router.refuse_away(node, SQLSTATE);
 	RAISE;
 END
 $popular_products$;
@@ -465,7 +464,7 @@ BEGIN
 				BEGIN
 					told := commerce_router.issue_coupons((part.node).conninfo, issue_coupons.policy_id, part.ids)::commerce_router.answer;
 				EXCEPTION WHEN OTHERS THEN
-					PERFORM commerce_router.refuse_away(part.node, SQLSTATE, SQLERRM);
+					PERFORM commerce_router.refuse_away(part.node, SQLSTATE);
 					RAISE;
 				END;
 				PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
@@ -554,7 +553,7 @@ BEGIN
 			INTO quota.quantity, quota.issued
 			FROM commerce_router.quota_at(node.conninfo, quota.policy_id) q;
 		EXCEPTION WHEN OTHERS THEN
-			PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+			PERFORM commerce_router.refuse_away(node, SQLSTATE);
 			RAISE;
 		END;
 	END LOOP;
@@ -646,7 +645,7 @@ BEGIN
 				NULL; -- the connection is gone, and the lock with it
 			END;
 		END IF;
-		PERFORM commerce_router.refuse_away(home, SQLSTATE, SQLERRM);
+		PERFORM commerce_router.refuse_away(home, SQLSTATE);
 		RAISE;
 	END;
 	PERFORM commerce_router.wait_for_catalogue();
@@ -673,7 +672,7 @@ BEGIN
 		told := commerce_router.close_coupon_policy(home.conninfo, close_coupon_policy.policy_id)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 	EXCEPTION WHEN OTHERS THEN
-		PERFORM commerce_router.refuse_away(home, SQLSTATE, SQLERRM);
+		PERFORM commerce_router.refuse_away(home, SQLSTATE);
 		RAISE;
 	END;
 	PERFORM commerce_router.wait_for_catalogue();

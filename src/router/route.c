@@ -19,6 +19,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "base/args.h"
 #include "base/bucket.h"
 #include "base/entry.h"
 #include "base/ids.h"
@@ -187,6 +188,10 @@ make_forward(FunctionCallInfo fcinfo)
 /* It was so when this session called it last; 0: none. */
 static int32 away_node;
 
+/*
+ * The client is not told why: a connection string may stand in that. The log
+ * is.
+ */
 pg_noreturn static void
 node_unavailable(const MapNode *node, const char *why)
 {
@@ -195,7 +200,8 @@ node_unavailable(const MapNode *node, const char *why)
 			(errcode(MAKE_SQLSTATE('S', 'C', '9', '0', '1')),
 			 errmsg("node %d is not available", node->node_no),
 			 errdetail_internal("{\"node_no\": %d}", node->node_no),
-			 errhint("Try again, with the same idempotency key. %s", why)));
+			 why ? errdetail_log("%s", why) : 0,
+			 errhint("Try again, with the same idempotency key.")));
 }
 
 /* Does it tell that the node is away, or going? */
@@ -578,5 +584,7 @@ ENTRY_POINT(refuse)
 	for (int i = 0; i < 4; i++)
 		texts[i] = PG_ARGISNULL(i) ? NULL :
 			text_to_cstring(PG_GETARG_TEXT_PP(i));
+	if (strlen(texts[0]) != 5)
+		args_invalid("sqlstate", "have 5 characters");
 	refusal_raise_texts(texts[0], texts[1], texts[2], texts[3]);
 }
