@@ -78,7 +78,7 @@ sub is_whole
 
 make_users();
 $router->safe_psql('postgres', q(SELECT name FROM commerce.create_product('shirt', 1)));
-$router->safe_psql('postgres', "SELECT name FROM commerce.create_product_option(1, 'option $_', 100, 300, $_)") foreach 1 .. 7;
+$router->safe_psql('postgres', "SELECT name FROM commerce.create_product_option(1, 'option $_', 100, 300, $_)") foreach 1 .. 8;
 
 # ---- spread buyers; then several units each ----
 
@@ -115,6 +115,15 @@ foreach my $option (6, 7)
 	is(books($option), 'sold 300, left 0', 'all of it');
 }
 is_whole('after that', 7);
+
+# So it is where the taker is looked at before the giver: what is on its way counts.
+my ($other_buyer) = users_of($router, 1, 1);
+$nodes[0]->safe_psql('postgres', "SELECT commerce.create_user('other', $other_buyer), commerce.charge_balance($other_buyer, 1000000)");
+is($router->safe_psql('postgres', "SELECT commerce_router.gather('stock', 8, 300, 3)"), '', 'all units are at the last node');
+$nodes[2]->safe_psql('postgres', "SELECT transfer_id FROM commerce.transfer_out('stock', 8, 300, 2)");
+is(sqlstates($router, "SELECT commerce.place_order($other_buyer, '[{\"option_id\": 8, \"quantity\": 300}]')"), '',
+	'then on their way, which is not sold out');
+is(books(8), 'sold 300, left 0', 'and sold');
 
 # ---- restocks and cancelled orders meanwhile ----
 
