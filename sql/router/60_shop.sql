@@ -230,21 +230,21 @@ COMMENT ON FUNCTION commerce_router.node_of IS
 'The node that has this user, by the map, or by what was found since: numbers of nodes by bucket.';
 
 -- For many users, of whom some were answered with SC902.
-CREATE FUNCTION commerce_router.find_moved(bucket integer, INOUT found jsonb, OUT message text, OUT detail jsonb)
+CREATE FUNCTION commerce_router.find_moved(bucket integer, INOUT known jsonb, OUT message text, OUT detail jsonb)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $find_moved$
 DECLARE
 	told text;
 BEGIN
-	found := jsonb_set(found, ARRAY[bucket::text], to_jsonb(commerce_router.await_bucket(bucket)));
+	known := jsonb_set(known, ARRAY[bucket::text], to_jsonb(commerce_router.await_bucket(bucket)));
 EXCEPTION WHEN SQLSTATE 'SC901' THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, told = PG_EXCEPTION_DETAIL;
 	detail := told;
 END
 $find_moved$;
 COMMENT ON FUNCTION commerce_router.find_moved IS
-'Adds the node that has a bucket to what was found; or message and detail of SC901.';
+'Adds the node that has a bucket to those that are known; or message and detail of SC901.';
 
 CREATE FUNCTION commerce.quote_order(user_id bigint, items jsonb, coupon_id bigint DEFAULT NULL)
 RETURNS TABLE (line_no integer, option_id bigint, quantity bigint,
@@ -316,6 +316,91 @@ CREATE TYPE commerce_router.request_answer AS (
 	detail		jsonb);
 COMMENT ON TYPE commerce_router.request_answer IS 'A row of place_orders.';
 
+CREATE FUNCTION commerce_router.check_batch(argument text, elements integer, setting text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $check_batch$
+BEGIN
+	IF elements > current_setting(setting)::integer THEN
+		RAISE EXCEPTION '% must have at most % elements, %', argument, current_setting(setting), setting
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END
+$check_batch$;
+COMMENT ON FUNCTION commerce_router.check_batch IS
+'Raises 22023 for more elements than this router''s setting lets one call have.';
+
+CREATE FUNCTION commerce_router.requests_fit(requests jsonb)
+RETURNS boolean
+LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $requests_fit$
+SELECT CASE WHEN jsonb_typeof(requests) = 'array' THEN NOT EXISTS (
+	SELECT
+	FROM jsonb_array_elements(requests) r
+	LEFT JOIN LATERAL jsonb_each(CASE jsonb_typeof(r) WHEN 'object' THEN r END) e ON true
+	WHERE jsonb_typeof(r) <> 'object'
+	   OR CASE
+		WHEN e.key IN ('user_id', 'coupon_id', 'expected_total') THEN
+			CASE jsonb_typeof(e.value)
+				WHEN 'null' THEN false
+				WHEN 'number' THEN e.value::numeric <> trunc(e.value::numeric)
+					OR e.value::numeric NOT BETWEEN -9223372036854775808 AND 9223372036854775807
+				ELSE true
+			END
+		WHEN e.key = 'idempotency_key' THEN jsonb_typeof(e.value) NOT IN ('null', 'string')
+		ELSE e.key <> 'items'
+	   END)
+ELSE false END
+$requests_fit$;
+COMMENT ON FUNCTION commerce_router.requests_fit IS
+'Is it an array of objects with the keys and types that place_orders has? A node refuses any other as a whole, with the element''s number.';
+
+CREATE FUNCTION commerce_router.place_short_order(node commerce_router.nodes, request jsonb,
+	INOUT answer commerce_router.request_answer)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $place_short_order$
+DECLARE
+	gathered record;
+	told commerce_router.answer;
+	reason text;
+BEGIN
+	FOR try IN 1..20 LOOP
+		SELECT * INTO gathered FROM commerce_router.gather_stock(answer.detail, node.node_no);
+		IF gathered.message IS NOT NULL THEN
+			answer.message := gathered.message;
+			answer.detail := gathered.detail::jsonb;
+			RETURN;
+		END IF;
+		told := commerce_router.place_orders(node.conninfo, jsonb_build_array(request))::commerce_router.answer;
+		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+		SELECT answer.request_no, a.order_id, a.sqlstate, a.message, a.detail
+		INTO answer
+		FROM json_to_recordset(told.answer::json)
+			a (order_id bigint, sqlstate text, message text, detail jsonb);
+		IF answer.sqlstate IS DISTINCT FROM 'SC301' THEN
+			RETURN;
+		END IF;
+	END LOOP;
+	PERFORM commerce_router.refuse_node(node.node_no);
+EXCEPTION WHEN OTHERS THEN
+	-- The other requests have been answered: this one is not to hide them.
+	GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+	IF SQLSTATE = 'SC901' THEN
+		answer := (answer.request_no, NULL, SQLSTATE, SQLERRM, reason);
+	ELSIF commerce_router.is_away(SQLSTATE) THEN
+		answer := (answer.request_no, NULL, 'SC901', format('node %s is not available', node.node_no),
+			jsonb_build_object('node_no', node.node_no));
+	ELSE
+		RAISE;
+	END IF;
+END
+$place_short_order$;
+COMMENT ON FUNCTION commerce_router.place_short_order IS
+'What becomes of a request of place_orders that the node refused with SC301: it is tried again with units of others, until nobody has them.';
+
 CREATE FUNCTION commerce.place_orders(requests jsonb)
 RETURNS TABLE (request_no integer, order_id bigint, sqlstate text, message text, detail jsonb)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -328,7 +413,6 @@ DECLARE
 	told commerce_router.answer;
 	answer commerce_router.request_answer;
 	answers commerce_router.request_answer[] := '{}';
-	again jsonb;
 	n integer;
 	pending integer[];
 	moved integer[];
@@ -336,12 +420,13 @@ DECLARE
 	found jsonb := '{}';
 	lost record;
 	at record;
-	gathered record;
 BEGIN
 	PERFORM commerce_router.check_top_level('place_orders');
-	-- What is no array of objects is refused by any node, as a whole.
-	IF requests IS NULL OR jsonb_typeof(requests) <> 'array'
-		OR EXISTS (SELECT FROM jsonb_array_elements(requests) r WHERE jsonb_typeof(r) <> 'object') THEN
+	IF jsonb_typeof(requests) = 'array' THEN
+		PERFORM commerce_router.check_batch('requests', jsonb_array_length(requests), 'commerce.max_batch_requests');
+	END IF;
+	-- What is refused as a whole must be so before a part of it is done.
+	IF NOT coalesce(commerce_router.requests_fit(requests), false) THEN
 		told := commerce_router.place_orders(home.conninfo, requests)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 	END IF;
@@ -352,8 +437,7 @@ BEGIN
 		FOR part IN
 			SELECT n AS node, jsonb_agg(r.request ORDER BY r.nth) AS requests, array_agg(r.nth ORDER BY r.nth) AS numbers
 			FROM jsonb_array_elements(place_orders.requests) WITH ORDINALITY r (request, nth)
-			CROSS JOIN LATERAL commerce_router.node_of(CASE WHEN r.request->>'user_id' ~ '^\d{1,18}$'
-				THEN (r.request->>'user_id')::bigint END, found) n
+			CROSS JOIN LATERAL commerce_router.node_of((r.request->>'user_id')::numeric::bigint, found) n
 			WHERE r.nth = ANY (pending)
 			GROUP BY n
 			ORDER BY min(n.node_no)
@@ -376,19 +460,7 @@ BEGIN
 			LOOP
 				-- One that this node is short for may have what others are not.
 				IF answer.sqlstate = 'SC301' THEN
-					SELECT * INTO gathered FROM commerce_router.gather_stock(answer.detail, (part.node).node_no);
-					again := part.requests->(answer.request_no - 1);
-					IF gathered.message IS NOT NULL THEN
-						answer.message := gathered.message;
-						answer.detail := gathered.detail::jsonb;
-					ELSE
-						told := commerce_router.place_orders((part.node).conninfo, jsonb_build_array(again))::commerce_router.answer;
-						PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
-						SELECT answer.request_no, a.order_id, a.sqlstate, a.message, a.detail
-						INTO answer
-						FROM json_to_recordset(told.answer::json)
-							a (order_id bigint, sqlstate text, message text, detail jsonb);
-					END IF;
+					answer := commerce_router.place_short_order(part.node, part.requests->(answer.request_no - 1), answer);
 				END IF;
 				answer.request_no := part.numbers[answer.request_no];
 				IF answer.sqlstate = 'SC902' THEN
@@ -410,7 +482,7 @@ BEGIN
 					FROM unnest(lost.numbers) u (nth));
 				moved := ARRAY(SELECT u.nth FROM unnest(moved) u (nth) WHERE u.nth <> ALL (lost.numbers));
 			ELSE
-				found := at.found;
+				found := at.known;
 			END IF;
 		END LOOP;
 		pending := moved;
@@ -435,6 +507,7 @@ DECLARE
 	part record;
 	told commerce_router.answer;
 	left_out bigint[];
+	total bigint;
 	pending bigint[];
 	moved bigint[];
 	found jsonb := '{}';
@@ -442,12 +515,17 @@ DECLARE
 	at record;
 BEGIN
 	PERFORM commerce_router.check_top_level('issue_coupons');
+	-- Whatever its bounds and dimensions are.
+	IF user_ids IS NOT NULL THEN
+		user_ids := ARRAY(SELECT u.id FROM unnest(user_ids) WITH ORDINALITY u (id, nth) ORDER BY u.nth);
+	END IF;
 	-- What is refused as a whole is so by any node.
 	IF policy_id IS NULL OR user_ids IS NULL OR cardinality(user_ids) = 0 OR array_position(user_ids, NULL) IS NOT NULL THEN
 		told := commerce_router.issue_coupons(home.conninfo, policy_id, user_ids)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 		RETURN;
 	END IF;
+	PERFORM commerce_router.check_batch('user_ids', cardinality(user_ids), 'commerce.max_batch_users');
 	pending := ARRAY(SELECT generate_series(1, cardinality(user_ids)));
 	LOOP
 		moved := '{}';
@@ -476,12 +554,19 @@ BEGIN
 				INTO left_out, answers, moved
 				FROM json_array_elements(told.answer::json) WITH ORDINALITY a (answer, nth);
 				EXIT WHEN left_out IS NULL;
-				IF commerce_router.gather('coupon_quota', issue_coupons.policy_id, cardinality(left_out), (part.node).node_no) = 0 THEN
+				-- Where there are too few for all, as many as there are.
+				total := commerce_router.gather('coupon_quota', issue_coupons.policy_id, cardinality(left_out), (part.node).node_no);
+				IF total > 0 THEN
+					total := commerce_router.gather('coupon_quota', issue_coupons.policy_id, total, (part.node).node_no);
+				END IF;
+				IF total = 0 THEN
 					answers := answers || (SELECT array_agg((part.numbers[a.nth], NULL, 'SC203', a.answer->>'message',
 							(a.answer->'detail')::jsonb)::commerce_router.request_answer)
 						FROM json_array_elements(told.answer::json) WITH ORDINALITY a (answer, nth)
 						WHERE a.answer->>'sqlstate' = 'SC203');
 					EXIT;
+				ELSIF try = 20 THEN
+					PERFORM commerce_router.refuse_node((part.node).node_no);
 				END IF;
 				part.numbers := left_out;
 				part.ids := ARRAY(SELECT issue_coupons.user_ids[l] FROM unnest(left_out) l);
@@ -499,7 +584,7 @@ BEGIN
 					FROM unnest(lost.numbers) u (nth));
 				moved := ARRAY(SELECT u.nth FROM unnest(moved) u (nth) WHERE u.nth <> ALL (lost.numbers));
 			ELSE
-				found := at.found;
+				found := at.known;
 			END IF;
 		END LOOP;
 		pending := moved;
@@ -626,8 +711,16 @@ BEGIN
 		IF changes_quota THEN
 			PERFORM commerce_router.lock_policy(home.conninfo, policy_id);
 			SELECT * INTO now_is FROM commerce_router.quota(policy_id);
-			-- What cannot be is refused before anything is changed.
-			PERFORM commerce_router.refuse_quota(policy_id, quantity, now_is.issued);
+			-- What cannot be is refused before anything is changed; what is malformed comes
+			-- first, which a node finds before it finds that there is no policy 0.
+			IF now_is.issued > quantity THEN
+				told := commerce_router.update_coupon_policy(home.conninfo, 0, name, quantity, per_user_limit,
+					issue_from, issue_until, valid_until)::commerce_router.answer;
+				IF told.sqlstate <> 'SC005' THEN
+					PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
+				END IF;
+				PERFORM commerce_router.refuse_quota(policy_id, quantity, now_is.issued);
+			END IF;
 		END IF;
 		told := commerce_router.update_coupon_policy(home.conninfo, policy_id, name,
 			CASE WHEN quantity < 0 THEN quantity END, per_user_limit, issue_from, issue_until, valid_until)::commerce_router.answer;

@@ -7,7 +7,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use CommerceTest;
 
-our @EXPORT = qw(new_cluster join_node new_router conninfo users_of);
+our @EXPORT = qw(new_cluster join_node new_router conninfo users_of answers_at);
 
 # So many nodes with equal shares of the buckets, the first of them home to the
 # catalogue; returns the router and the nodes.
@@ -22,7 +22,7 @@ sub new_cluster
 
 		push @nodes, join_node($name, $n, "{[$from,$until)}", $nodes[0], %params);
 	}
-	return (new_router($name, \@nodes), @nodes);
+	return (new_router($name, \@nodes, %params), @nodes);
 }
 
 # A server that is node $n of the cluster, with these buckets; it follows the catalogue of
@@ -50,8 +50,8 @@ sub join_node
 # One more router in front of them.
 sub new_router
 {
-	my ($name, $nodes) = @_;
-	my $router = new_server("${name}_router", empty => 1, conf => [ 'max_connections = 60' ]);
+	my ($name, $nodes, %params) = @_;
+	my $router = new_server("${name}_router", empty => 1, conf => [ 'max_connections = 60', @{ $params{conf} || [] } ]);
 
 	$router->safe_psql('postgres', 'CREATE EXTENSION commerce_router CASCADE');
 	$router->safe_psql('postgres', sprintf q(SELECT node_no FROM commerce_router.add_node('%s', %s)),
@@ -73,6 +73,25 @@ sub users_of
 	return split /\n/, $router->safe_psql('postgres', qq(
 		SELECT id FROM generate_series(1001, 9000) id
 		WHERE (commerce_router.node_of(id)).node_no = $node_no ORDER BY id LIMIT $count));
+}
+
+# What each statement prints, and what it raises: SQLSTATE, message, DETAIL and HINT. All run
+# in one session; what one names by \gset, an id, stands by its name in the answers.
+sub answers_at
+{
+	my ($node, @statements) = @_;
+	my @names = map { /\bAS (\w+) .*\\gset$/s ? $1 : () } @statements;
+	my ($stdout, $stderr) = ('', '');
+	my $script = join '', map { my $end = $statements[$_] =~ /\\gset$/ ? '' : ';';
+		"\\echo -- $_\n\\warn -- $_\n$statements[$_]$end\n" } 0 .. $#statements;
+
+	$node->psql('postgres', $script . join('', map { "\\echo -- $_ :$_\n" } @names), stdout => \$stdout,
+		stderr => \$stderr, on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+	my ($printed, $raised) = map { +{ "$_\n" =~ /^-- (\d+)\n(.*?)(?=^-- |\z)/msg } } $stdout, $stderr;
+	my %name_of = reverse $stdout =~ /^-- ([a-z]\w*) (.+)$/mg;
+	my $named = join('|', map { quotemeta } keys %name_of) || '(?!)';
+	return map { join("\n", $printed->{$_}, $raised->{$_} =~ /^(?:psql:\S*:\d+: )?((?:ERROR|WARNING|DETAIL|HINT):.*)$/mg)
+		=~ s/(?<!\w)($named)(?!\w)/:$name_of{$1}/gr } 0 .. $#statements;
 }
 
 1;
