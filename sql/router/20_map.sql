@@ -55,12 +55,16 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION commerce.bucket IS
 'The bucket of a user, 0..4095: a hash of the id, the same on every node and router (level reader). Raises 22004.';
 
-CREATE FUNCTION commerce_router.membership(node text, OUT node_no integer, OUT first_id bigint, OUT buckets text)
+CREATE FUNCTION commerce_router.membership(node text, OUT node_no integer, OUT first_id bigint, OUT buckets text,
+	OUT version text)
 LANGUAGE plproxy AS $$
 	CONNECT node;
-	SELECT m.node_no, m.first_id, m.buckets::text FROM commerce.cluster_membership m;
+	SELECT m.node_no, m.first_id, m.buckets::text AS buckets, e.extversion AS version
+	FROM pg_catalog.pg_extension e
+	LEFT JOIN commerce.cluster_membership m ON true
+	WHERE e.extname = 'commerce';
 $$;
-COMMENT ON FUNCTION commerce_router.membership IS 'What a node says of itself.';
+COMMENT ON FUNCTION commerce_router.membership IS 'What a node says of itself; node_no is NULL where it has not joined a cluster.';
 
 CREATE FUNCTION commerce_router.refuse_node(node_no integer)
 RETURNS void
@@ -86,6 +90,27 @@ $is_away$;
 COMMENT ON FUNCTION commerce_router.is_away IS
 'Does an error with this SQLSTATE tell that the node is away?';
 
+-- PL/Proxy says only which function and database it was.
+CREATE FUNCTION commerce_router.raise_of_node(node_no integer, sqlstate text, message text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $raise_of_node$
+DECLARE
+	told text := substring(message FROM '^commerce_router\.\w+\(\d+\): \[[^]]*\] REMOTE ERROR: (.*)$');
+BEGIN
+	IF told IS NULL THEN
+		RETURN;
+	ELSIF sqlstate ~ '^(42|3F)' THEN
+		RAISE EXCEPTION 'node %: %', node_no, told USING ERRCODE = sqlstate,
+			HINT = 'A node has the extension commerce, of this router''s version or a newer one, and a role for routers: commerce.grant_access(..., ''router'').';
+	END IF;
+	RAISE EXCEPTION 'node %: %', node_no, told USING ERRCODE = sqlstate;
+END
+$raise_of_node$;
+COMMENT ON FUNCTION commerce_router.raise_of_node IS
+'Raises an error that came from a node anew, with the node''s number, as route.c does; nothing if it came from elsewhere.';
+
 CREATE FUNCTION commerce_router.refresh()
 RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -104,6 +129,7 @@ BEGIN
 			SELECT m.buckets::bytea INTO found_buckets FROM commerce_router.membership(node.conninfo) m;
 		EXCEPTION WHEN OTHERS THEN
 			CONTINUE WHEN commerce_router.is_away(SQLSTATE);
+			PERFORM commerce_router.raise_of_node(node.node_no, SQLSTATE, SQLERRM);
 			RAISE;
 		END;
 		INSERT INTO commerce_router.buckets AS b (bucket, node_no)
@@ -123,6 +149,54 @@ $refresh$;
 COMMENT ON FUNCTION commerce_router.refresh IS
 'Asks every node which buckets it has, and returns for how many this router thought otherwise (level admin). A router does so itself when a node says that a bucket is not its own. What a node that is away has stays as it was.';
 
+-- What add_node() and set_node() want to know before they believe that a node is there.
+CREATE FUNCTION commerce_router.ask_node(INOUT conninfo text, OUT node_no integer, OUT first_id bigint, OUT buckets bytea)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $ask_node$
+DECLARE
+	place text;
+	told record;
+	own_version text := (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'commerce_router');
+BEGIN
+	-- What is exchanged as text reads the same everywhere.
+	IF conninfo !~ '\yoptions\s*=' THEN
+		conninfo := conninfo || ' options=''-c datestyle=ISO -c intervalstyle=postgres''';
+	END IF;
+	place := regexp_replace(conninfo, '(password\s*=\s*)(''(?:[^''\\]|\\.)*(?:''|$)|(?:[^\s\\]|\\.)+)', '\1...', 'g');
+	BEGIN
+		SELECT * INTO told FROM commerce_router.membership(conninfo);
+	EXCEPTION WHEN OTHERS THEN
+		-- What libpq cannot read is told to nobody: it may be part of a password.
+		IF SQLERRM ~ 'connection info string|connection option' OR conninfo ~* '^\s*postgres(ql)?://' THEN
+			RAISE EXCEPTION 'conninfo must be of keywords and values, as in "host=node1 dbname=shop user=router"'
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		RAISE EXCEPTION 'there is no node of a cluster at "%"', place
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = SQLERRM,
+				HINT = CASE WHEN commerce_router.is_away(SQLSTATE) THEN 'Its server must be there, and let this router''s server in.'
+					WHEN SQLSTATE = '42501' THEN 'commerce.grant_access(..., ''router'') gives its user the rights.'
+					ELSE 'CREATE EXTENSION commerce, and commerce.join_cluster(), make a database one.' END;
+	END;
+	IF told.node_no IS NULL THEN
+		RAISE EXCEPTION 'there is no node of a cluster at "%"', place
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'This shop has not joined one.',
+				HINT = 'commerce.join_cluster() makes a database one.';
+	END IF;
+	IF string_to_array(told.version, '.')::integer[] < string_to_array(own_version, '.')::integer[] THEN
+		RAISE EXCEPTION 'node % has version % of the extension commerce, older than this router''s %',
+			told.node_no, told.version, own_version
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Run ALTER EXTENSION commerce UPDATE at the node.';
+	END IF;
+	node_no := told.node_no;
+	first_id := told.first_id;
+	buckets := told.buckets;
+END
+$ask_node$;
+COMMENT ON FUNCTION commerce_router.ask_node IS
+'Which node is there, and the connection string as it is kept. Raises 22023 for what libpq cannot read, and for a URI, 55000 where there is no node, or one of an older version than this router''s; without any password.';
+
 CREATE FUNCTION commerce_router.add_node(conninfo text, is_home boolean DEFAULT false)
 RETURNS commerce_router.nodes
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -131,38 +205,44 @@ AS $add_node$
 DECLARE
 	told record;
 	other commerce_router.nodes;
+	shared integer;
 	added commerce_router.nodes;
 BEGIN
 	IF conninfo IS NULL OR is_home IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN conninfo IS NULL THEN 'conninfo' ELSE 'is_home' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	-- What is exchanged as text reads the same everywhere.
-	IF conninfo !~ '\yoptions\s*=' THEN
-		conninfo := conninfo || ' options=''-c datestyle=ISO -c intervalstyle=postgres''';
-	END IF;
 	LOCK TABLE commerce_router.nodes IN SHARE ROW EXCLUSIVE MODE;
-	BEGIN
-		SELECT * INTO told FROM commerce_router.membership(conninfo);
-	EXCEPTION WHEN OTHERS THEN
-		RAISE EXCEPTION 'there is no node of a cluster at "%"',
-			regexp_replace(conninfo, '(password\s*=\s*)(''[^'']*''|\S+)', '\1...')
-			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = SQLERRM,
-				HINT = 'commerce.join_cluster() makes a database one.';
-	END;
-	SELECT * INTO other FROM commerce_router.nodes n WHERE n.node_no = told.node_no AND n.conninfo <> add_node.conninfo;
-	IF FOUND THEN
-		RAISE EXCEPTION 'node % is known by another connection string', other.node_no
-			USING ERRCODE = 'unique_violation', HINT = 'commerce_router.set_node() tells that it has moved.';
-	END IF;
-	SELECT * INTO other FROM commerce_router.nodes n WHERE n.node_no <> told.node_no AND n.first_id <> told.first_id;
-	IF FOUND THEN
-		RAISE EXCEPTION 'node % has joined with first_id %, and node % with %',
-			told.node_no, told.first_id, other.node_no, other.first_id
-			USING ERRCODE = 'object_not_in_prerequisite_state';
-	END IF;
+	SELECT * INTO told FROM commerce_router.ask_node(conninfo);
+	FOR other IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+		IF other.first_id <> told.first_id THEN
+			RAISE EXCEPTION 'node % has joined with first_id %, and node % with %',
+				told.node_no, told.first_id, other.node_no, other.first_id
+				USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'They are of different clusters.';
+		ELSIF other.node_no = told.node_no AND other.conninfo <> told.conninfo THEN
+			RAISE EXCEPTION 'node % is known by another connection string', other.node_no
+				USING ERRCODE = 'unique_violation', HINT = 'commerce_router.set_node() tells that it has moved.';
+		ELSIF other.node_no <> told.node_no AND other.is_home AND is_home THEN
+			RAISE EXCEPTION 'node % is home to the catalogue already', other.node_no
+				USING ERRCODE = 'unique_violation';
+		END IF;
+		CONTINUE WHEN other.node_no = told.node_no;
+		BEGIN
+			SELECT min(b) INTO shared
+			FROM commerce_router.membership(other.conninfo) m, generate_series(0, 4095) b
+			WHERE get_bit(m.buckets::bytea, b) = 1 AND get_bit(told.buckets, b) = 1;
+		EXCEPTION WHEN OTHERS THEN
+			CONTINUE WHEN commerce_router.is_away(SQLSTATE);
+			PERFORM commerce_router.raise_of_node(other.node_no, SQLSTATE, SQLERRM);
+			RAISE;
+		END;
+		IF shared IS NOT NULL THEN
+			RAISE EXCEPTION 'bucket % is at node % and at node %', shared, other.node_no, told.node_no
+				USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Each is at one node: see commerce.join_cluster().';
+		END IF;
+	END LOOP;
 	INSERT INTO commerce_router.nodes (node_no, conninfo, is_home, first_id)
-	VALUES (told.node_no, add_node.conninfo, add_node.is_home, told.first_id)
+	VALUES (told.node_no, told.conninfo, add_node.is_home, told.first_id)
 	ON CONFLICT (node_no) DO UPDATE SET is_home = excluded.is_home
 	RETURNING * INTO added;
 	PERFORM commerce_router.refresh();
@@ -171,7 +251,7 @@ BEGIN
 END
 $add_node$;
 COMMENT ON FUNCTION commerce_router.add_node IS
-'Adds a node that has joined the cluster, by its connection string, which names the user too (level admin): from the commit on its users'' calls go there. is_home: the catalogue is made here; one node is. Raises 22004, 23505 where another has its number or is home already, 55000 where no node is, or one of another cluster.';
+'Adds a node that has joined the cluster, by its connection string of keywords and values, which names the user too (level admin): from the commit on its users'' calls go there. is_home: the catalogue is made here; one node is. Raises 22004, 22023, 23505 where another has its number or is home already, 55000 where no node is, or one of another cluster, of an older version than the router''s, or with a bucket that another node has.';
 
 CREATE FUNCTION commerce_router.set_node(node_no integer, conninfo text)
 RETURNS commerce_router.nodes
@@ -179,28 +259,33 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $set_node$
 DECLARE
+	told record;
 	changed commerce_router.nodes;
 BEGIN
 	IF node_no IS NULL OR conninfo IS NULL THEN
 		RAISE EXCEPTION '% must not be null', CASE WHEN node_no IS NULL THEN 'node_no' ELSE 'conninfo' END
 			USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF conninfo !~ '\yoptions\s*=' THEN
-		conninfo := conninfo || ' options=''-c datestyle=ISO -c intervalstyle=postgres''';
-	END IF;
-	UPDATE commerce_router.nodes n SET conninfo = set_node.conninfo
-	WHERE n.node_no = set_node.node_no
-	RETURNING * INTO changed;
+	SELECT * INTO changed FROM commerce_router.nodes n WHERE n.node_no = set_node.node_no;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'this router knows no node %', node_no
 			USING ERRCODE = 'undefined_object';
 	END IF;
+	SELECT * INTO told FROM commerce_router.ask_node(conninfo);
+	IF (told.node_no, told.first_id) <> (changed.node_no, changed.first_id) THEN
+		RAISE EXCEPTION 'what is there is node % of a cluster with first_id %, not node % with %',
+			told.node_no, told.first_id, changed.node_no, changed.first_id
+			USING ERRCODE = 'object_not_in_prerequisite_state';
+	END IF;
+	UPDATE commerce_router.nodes n SET conninfo = told.conninfo
+	WHERE n.node_no = set_node.node_no
+	RETURNING * INTO changed;
 	PERFORM commerce_router.map_changed();
 	RETURN changed;
 END
 $set_node$;
 COMMENT ON FUNCTION commerce_router.set_node IS
-'Says that a node is elsewhere now (level admin). Raises 22004, 42704 where there is none of this number.';
+'Says that a node is elsewhere now, where it must be (level admin). Raises 22004, 22023, 42704 where there is none of this number, 55000 where it is not there, or of an older version than the router''s.';
 
 CREATE FUNCTION commerce_router.remove_node(node_no integer)
 RETURNS void

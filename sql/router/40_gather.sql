@@ -99,6 +99,7 @@ BEGIN
 			found := (node.node_no, coalesce(told.available, 0), told.unsold);
 		EXCEPTION WHEN OTHERS THEN
 			IF NOT commerce_router.is_away(SQLSTATE) THEN
+				PERFORM commerce_router.raise_of_node(node.node_no, SQLSTATE, SQLERRM);
 				RAISE;
 			END IF;
 		END;

@@ -88,6 +88,7 @@ BEGIN
 			END IF;
 		EXCEPTION WHEN OTHERS THEN
 			IF NOT commerce_router.is_away(SQLSTATE) THEN
+				PERFORM commerce_router.raise_of_node(node.node_no, SQLSTATE, SQLERRM);
 				RAISE;
 			END IF;
 			away := node;
@@ -131,12 +132,21 @@ SET search_path = pg_catalog, pg_temp
 AS $await_bucket$
 DECLARE
 	until timestamptz := clock_timestamp() + interval '5 seconds';
-	found integer;
+	may_be_nobodys boolean;
+	owner integer;
 BEGIN
 	LOOP
-		found := commerce_router.find_bucket(bucket);
-		IF found IS NOT NULL THEN
-			RETURN found;
+		owner := commerce_router.find_bucket(bucket);
+		IF owner IS NOT NULL THEN
+			RETURN owner;
+		END IF;
+		-- Nobody's, and not on its way: nothing will come of waiting.
+		IF may_be_nobodys THEN
+			PERFORM commerce_router.refuse('SC901', format('bucket %s is at no node that this router knows', bucket),
+				format('{"bucket": %s}', bucket), 'Try again, with the same idempotency key.');
+		ELSIF may_be_nobodys IS NULL THEN
+			may_be_nobodys := NOT EXISTS (SELECT FROM commerce_router.moves(bucket));
+			CONTINUE WHEN may_be_nobodys;
 		END IF;
 		IF clock_timestamp() > until THEN
 			PERFORM commerce_router.refuse('SC901', format('bucket %s is on its way between two nodes', bucket),
@@ -147,7 +157,7 @@ BEGIN
 END
 $await_bucket$;
 COMMENT ON FUNCTION commerce_router.await_bucket IS
-'The node that has a bucket, of which another said that it has not; waits for one that is on its way. Raises SC901 after 5 seconds, or where a node is away that may have it.';
+'The node that has a bucket, of which another said that it has not; waits for one that is on its way. Raises SC901 after 5 seconds, where a node is away that may have it, and where nobody has it.';
 
 -- ---- moves ----
 
@@ -177,7 +187,7 @@ BEGIN
 		LEFT JOIN unnest(told) t ON t.giver = g.giver AND t.move_id = g.move_id AND t.status IN ('taken', 'refused')
 		WHERE g.status = 'giving';
 EXCEPTION WHEN OTHERS THEN
-	PERFORM commerce_router.refuse_away(node, SQLSTATE);
+	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
 	RAISE;
 END
 $moves$;
@@ -209,7 +219,7 @@ BEGIN
 	END LOOP;
 	RETURN mark;
 EXCEPTION WHEN OTHERS THEN
-	PERFORM commerce_router.refuse_away(node, SQLSTATE);
+	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
 	RAISE;
 END
 $moves_mark$;

@@ -58,6 +58,7 @@ DECLARE
 	until timestamptz := clock_timestamp() + interval '10 seconds';
 	node commerce_router.nodes;
 	slots text[] := '{}';
+	late text[];
 	is_ready boolean;
 BEGIN
 	FOR node IN SELECT * FROM commerce_router.nodes n WHERE NOT n.is_home ORDER BY n.node_no LOOP
@@ -70,14 +71,18 @@ BEGIN
 		EXCEPTION WHEN OTHERS THEN
 			-- It catches up by itself when it is back.
 			CONTINUE WHEN commerce_router.is_away(SQLSTATE);
+			PERFORM commerce_router.raise_of_node(node.node_no, SQLSTATE, SQLERRM);
 			RAISE;
 		END;
 		slots := slots || ('commerce_node_' || node.node_no);
 	END LOOP;
 	WHILE NOT commerce_router.catalogue_has_reached(home.conninfo, wal_position, slots) LOOP
 		IF clock_timestamp() > until THEN
-			RAISE WARNING 'a node has not followed the catalogue for 10 seconds'
-				USING HINT = 'pg_replication_slots at the home says which.';
+			late := ARRAY(SELECT s FROM unnest(slots) s
+				WHERE NOT commerce_router.catalogue_has_reached(home.conninfo, wal_position, ARRAY[s]));
+			RAISE WARNING 'the catalogue was not followed for 10 seconds: %',
+				replace(array_to_string(late, ', '), 'commerce_node_', 'node ')
+				USING HINT = 'Its subscription must be there, with a slot of this name at the home: commerce_node_ and its number.';
 			EXIT;
 		END IF;
 		PERFORM pg_sleep(0.002);
@@ -88,7 +93,7 @@ COMMENT ON FUNCTION commerce_router.wait_for_catalogue IS
 'Returns when every node that is there has what was made or changed at the home of the catalogue, to which node N subscribes with the slot commerce_node_N; after 10 seconds with a WARNING.';
 
 -- A call at every node, whose answers are bigints; one that is away is an error.
-CREATE FUNCTION commerce_router.refuse_away(node commerce_router.nodes, sqlstate text)
+CREATE FUNCTION commerce_router.refuse_away(node commerce_router.nodes, sqlstate text, message text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -97,10 +102,11 @@ BEGIN
 	IF commerce_router.is_away(sqlstate) THEN
 		PERFORM commerce_router.refuse_node(node.node_no);
 	END IF;
+	PERFORM commerce_router.raise_of_node(node.node_no, sqlstate, message);
 END
 $refuse_away$;
 COMMENT ON FUNCTION commerce_router.refuse_away IS
-'Raises SC901 if this SQLSTATE says that the node is away.';
+'Raises SC901 if this SQLSTATE says that the node is away, and another error that came from it with its number; nothing for one from elsewhere.';
 
 CREATE FUNCTION commerce.expire_orders(batch_size integer DEFAULT 1000)
 RETURNS bigint
@@ -118,6 +124,7 @@ BEGIN
 			told := commerce_router.expire_orders(node.conninfo, batch_size)::commerce_router.answer;
 		EXCEPTION WHEN OTHERS THEN
 			IF NOT commerce_router.is_away(SQLSTATE) THEN
+				PERFORM commerce_router.raise_of_node(node.node_no, SQLSTATE, SQLERRM);
 				RAISE;
 			END IF;
 			RAISE WARNING 'node % is not available', node.node_no;
@@ -150,7 +157,7 @@ BEGIN
 			purged := purged + told.answer::bigint;
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
-		PERFORM commerce_router.refuse_away(node, SQLSTATE);
+		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
 		RAISE;
 	END;
 	RETURN purged;
@@ -177,7 +184,7 @@ BEGIN
 			most := greatest(most, told.answer::integer);
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
-		PERFORM commerce_router.refuse_away(node, SQLSTATE);
+		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
 		RAISE;
 	END;
 	RETURN most;
@@ -204,7 +211,7 @@ BEGIN
 			most := greatest(most, told.answer::integer);
 		END LOOP;
 	EXCEPTION WHEN OTHERS THEN
-		PERFORM commerce_router.refuse_away(node, SQLSTATE);
+		PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
 		RAISE;
 	END;
 	RETURN most;
@@ -269,7 +276,7 @@ BEGIN
 		FROM json_to_recordset(told.answer::json) l (line_no integer, option_id bigint, quantity bigint,
 			unit_price bigint, line_total bigint, discount_amount bigint);
 EXCEPTION WHEN OTHERS THEN
-	PERFORM commerce_router.refuse_away(node, SQLSTATE);
+	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
 	RAISE;
 END
 $quote_order$;
@@ -301,7 +308,7 @@ BEGIN
 		ORDER BY 3 DESC, 1
 		LIMIT max_results;
 EXCEPTION WHEN OTHERS THEN
-	PERFORM commerce_router.refuse_away(node, SQLSTATE);
+	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
 	RAISE;
 END
 $popular_products$;
@@ -394,6 +401,7 @@ EXCEPTION WHEN OTHERS THEN
 		answer := (answer.request_no, NULL, 'SC901', format('node %s is not available', node.node_no),
 			jsonb_build_object('node_no', node.node_no));
 	ELSE
+		PERFORM commerce_router.raise_of_node(node.node_no, SQLSTATE, SQLERRM);
 		RAISE;
 	END IF;
 END
@@ -446,6 +454,7 @@ BEGIN
 				told := commerce_router.place_orders((part.node).conninfo, part.requests)::commerce_router.answer;
 			EXCEPTION WHEN OTHERS THEN
 				IF NOT commerce_router.is_away(SQLSTATE) THEN
+					PERFORM commerce_router.raise_of_node((part.node).node_no, SQLSTATE, SQLERRM);
 					RAISE;
 				END IF;
 				FOREACH n IN ARRAY part.numbers LOOP
@@ -542,7 +551,7 @@ BEGIN
 				BEGIN
 					told := commerce_router.issue_coupons((part.node).conninfo, issue_coupons.policy_id, part.ids)::commerce_router.answer;
 				EXCEPTION WHEN OTHERS THEN
-					PERFORM commerce_router.refuse_away(part.node, SQLSTATE);
+					PERFORM commerce_router.refuse_away(part.node, SQLSTATE, SQLERRM);
 					RAISE;
 				END;
 				PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
@@ -638,7 +647,7 @@ BEGIN
 			INTO quota.quantity, quota.issued
 			FROM commerce_router.quota_at(node.conninfo, quota.policy_id) q;
 		EXCEPTION WHEN OTHERS THEN
-			PERFORM commerce_router.refuse_away(node, SQLSTATE);
+			PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
 			RAISE;
 		END;
 	END LOOP;
@@ -738,7 +747,7 @@ BEGIN
 				NULL; -- the connection is gone, and the lock with it
 			END;
 		END IF;
-		PERFORM commerce_router.refuse_away(home, SQLSTATE);
+		PERFORM commerce_router.refuse_away(home, SQLSTATE, SQLERRM);
 		RAISE;
 	END;
 	PERFORM commerce_router.wait_for_catalogue();
@@ -765,7 +774,7 @@ BEGIN
 		told := commerce_router.close_coupon_policy(home.conninfo, close_coupon_policy.policy_id)::commerce_router.answer;
 		PERFORM commerce_router.refuse(told.sqlstate, told.message, told.detail, told.hint);
 	EXCEPTION WHEN OTHERS THEN
-		PERFORM commerce_router.refuse_away(home, SQLSTATE);
+		PERFORM commerce_router.refuse_away(home, SQLSTATE, SQLERRM);
 		RAISE;
 	END;
 	PERFORM commerce_router.wait_for_catalogue();

@@ -36,18 +36,53 @@ LANGUAGE plproxy AS $$
 $$;
 COMMENT ON FUNCTION commerce_router.transfers_at IS 'All transfers that a node knows of.';
 
+-- What a view calls, its reader calls.
+CREATE FUNCTION commerce_router.all_stock()
+RETURNS TABLE (option_id bigint, product_id bigint, available bigint)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $all_stock$
+DECLARE
+	node commerce_router.nodes;
+BEGIN
+	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+		RETURN QUERY SELECT a.* FROM commerce_router.stock_at(node.conninfo) a;
+	END LOOP;
+EXCEPTION WHEN OTHERS THEN
+	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+	RAISE;
+END
+$all_stock$;
+COMMENT ON FUNCTION commerce_router.all_stock IS 'The view stock of every node, for whoever may read this router''s. Raises SC901.';
+
+CREATE FUNCTION commerce_router.all_coupon_quota()
+RETURNS TABLE (policy_id bigint, quantity bigint, issued bigint, remaining bigint)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $all_coupon_quota$
+DECLARE
+	node commerce_router.nodes;
+BEGIN
+	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
+		RETURN QUERY SELECT a.* FROM commerce_router.coupon_quota_at(node.conninfo) a;
+	END LOOP;
+EXCEPTION WHEN OTHERS THEN
+	PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+	RAISE;
+END
+$all_coupon_quota$;
+COMMENT ON FUNCTION commerce_router.all_coupon_quota IS 'The view coupon_quota of every node, for whoever may read this router''s. Raises SC901.';
+
 CREATE VIEW commerce.stock AS
 	SELECT s.option_id, min(s.product_id) AS product_id, sum(s.available)::bigint AS available
-	FROM commerce_router.nodes n
-	CROSS JOIN LATERAL commerce_router.stock_at(n.conninfo) s
+	FROM commerce_router.all_stock() s
 	GROUP BY s.option_id;
 COMMENT ON VIEW commerce.stock IS 'Units of each option that can be bought now, at all nodes together; what is on its way between two is not in it.';
 
 CREATE VIEW commerce.coupon_quota AS
 	SELECT q.policy_id, sum(q.quantity)::bigint AS quantity, sum(q.issued)::bigint AS issued,
 		sum(q.remaining)::bigint AS remaining
-	FROM commerce_router.nodes n
-	CROSS JOIN LATERAL commerce_router.coupon_quota_at(n.conninfo) q
+	FROM commerce_router.all_coupon_quota() q
 	GROUP BY q.policy_id;
 COMMENT ON VIEW commerce.coupon_quota IS 'Coupons of each policy at all nodes together: how many there are, were issued, remain.';
 
@@ -61,9 +96,14 @@ DECLARE
 	node commerce_router.nodes;
 BEGIN
 	FOR node IN SELECT * FROM commerce_router.nodes n ORDER BY n.node_no LOOP
-		RETURN QUERY
-			SELECT node.node_no, v.*
-			FROM commerce_router.verify_at(node.conninfo) v;
+		BEGIN
+			RETURN QUERY
+				SELECT node.node_no, v.*
+				FROM commerce_router.verify_at(node.conninfo) v;
+		EXCEPTION WHEN OTHERS THEN
+			PERFORM commerce_router.refuse_away(node, SQLSTATE, SQLERRM);
+			RAISE;
+		END;
 	END LOOP;
 	-- What is there at all nodes must be read at takers first: then no transfer in is read
 	-- without its transfer out.
@@ -99,7 +139,7 @@ BEGIN
 END
 $verify$;
 COMMENT ON FUNCTION commerce.verify IS
-'Every node''s verify(), that every transfer between nodes has arrived once, and as it left; one that is under way is no violation; and that every bucket is at one node, or on one way, with 0 for the node (level admin). One row per violation, with the node; none when all hold. Raises where a node is away.';
+'Every node''s verify(), that every transfer between nodes has arrived once, and as it left; one that is under way is no violation; and that every bucket is at one node, or on one way, with 0 for the node (level admin). One row per violation, with the node; none when all hold. Raises SC901 where a node is away.';
 
 CREATE FUNCTION commerce_router.metrics_at(node text)
 RETURNS TABLE (name text, labels jsonb, value double precision)
@@ -126,6 +166,7 @@ BEGIN
 			RETURN QUERY SELECT 'commerce_node_up', jsonb_build_object('node_no', node.node_no::text), 1::double precision;
 		EXCEPTION WHEN OTHERS THEN
 			IF NOT commerce_router.is_away(SQLSTATE) THEN
+				PERFORM commerce_router.raise_of_node(node.node_no, SQLSTATE, SQLERRM);
 				RAISE;
 			END IF;
 			RETURN QUERY SELECT 'commerce_node_up', jsonb_build_object('node_no', node.node_no::text), 0::double precision;

@@ -52,6 +52,7 @@ BEGIN
 				WHERE p.pronamespace = 'commerce'::regnamespace AND p.proname = wanted.object_name);
 		END IF;
 	END LOOP;
+	EXECUTE format('GRANT EXECUTE ON FUNCTION commerce_router.all_stock(), commerce_router.all_coupon_quota() TO %s', grantee);
 	IF level = 'admin' THEN
 		EXECUTE format('GRANT USAGE ON SCHEMA commerce_router TO %s', grantee);
 		EXECUTE format('GRANT EXECUTE ON FUNCTION commerce_router.add_node(text, boolean),

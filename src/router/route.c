@@ -221,6 +221,29 @@ is_unavailable(const ErrorData *error)
 	}
 }
 
+/*
+ * Raise an error that came from the node anew, with its number: PL/Proxy says
+ * only which function and database it was. Nothing if it came from elsewhere.
+ */
+static void
+raise_of_node(const MapNode *node, const ErrorData *error)
+{
+	static const char from[] = "REMOTE ERROR: ";
+	const char *message = strstr(error->message, from);
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	bool		is_unfit = category == ERRCODE_INVALID_SCHEMA_NAME ||
+		category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;
+
+	if (message == NULL)
+		return;
+	FlushErrorState();
+	ereport(ERROR,
+			(errcode(error->sqlerrcode),
+			 errmsg("node %d: %s", node->node_no, message + strlen(from)),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 is_unfit ? errhint("A node has the extension commerce, of this router's version or a newer one, and a role for routers: commerce.grant_access(..., 'router').") : 0));
+}
+
 /* In a router a call is committed at once: no transaction can take it back. */
 static void
 check_top_level(const char *name)
@@ -286,10 +309,13 @@ call_node(FunctionCallInfo fcinfo, Forward *forward, const MapNode *node)
 
 		MemoryContextSwitchTo(caller_context);
 		error = CopyErrorData();
-		if (!is_unavailable(error))
-			PG_RE_THROW();
-		FlushErrorState();
-		node_unavailable(node, error->message);
+		if (is_unavailable(error))
+		{
+			FlushErrorState();
+			node_unavailable(node, error->message);
+		}
+		raise_of_node(node, error);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	if (call->isnull)
