@@ -48,6 +48,13 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce_router.refuse IS
 'Raises what a node answered; nothing if sqlstate is NULL.';
 
+CREATE FUNCTION commerce_router.own_columns("row" text, type regtype)
+RETURNS text
+AS 'MODULE_PATHNAME', 'commerce_own_columns'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION commerce_router.own_columns IS
+'The text of a node''s row without the columns that this type has not: those of a newer version, or a DBA''s, which come last.';
+
 CREATE FUNCTION commerce.bucket(user_id bigint)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'commerce_bucket'

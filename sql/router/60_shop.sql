@@ -751,7 +751,7 @@ BEGIN
 		RAISE;
 	END;
 	PERFORM commerce_router.wait_for_catalogue();
-	policy := told.answer::commerce.coupon_policies;
+	policy := commerce_router.own_columns(told.answer, 'commerce.coupon_policies')::commerce.coupon_policies;
 	policy.quantity := now_is.quantity;
 	RETURN policy;
 END
@@ -778,7 +778,7 @@ BEGIN
 		RAISE;
 	END;
 	PERFORM commerce_router.wait_for_catalogue();
-	policy := told.answer::commerce.coupon_policies;
+	policy := commerce_router.own_columns(told.answer, 'commerce.coupon_policies')::commerce.coupon_policies;
 	SELECT q.quantity INTO policy.quantity FROM commerce_router.quota(close_coupon_policy.policy_id) q;
 	RETURN policy;
 END

@@ -71,7 +71,7 @@ typedef struct Forward
 	bool		is_writer;
 	char	   *name;
 	char	   *first_argument;
-	Oid			result_type;
+	int			result_columns; /* 0: it is no row */
 	FmgrInfo	result_input;
 	Oid			result_ioparam;
 	FmgrInfo	answer_input;
@@ -152,6 +152,21 @@ prepare_answer(Forward *forward)
 	fmgr_info(input, &forward->answer_input);
 }
 
+/* How many columns a row type has; 0 for another type. */
+static int
+columns_of(Oid type)
+{
+	TupleDesc	row;
+	int			columns;
+
+	if (get_typtype(type) != TYPTYPE_COMPOSITE)
+		return 0;
+	row = lookup_rowtype_tupdesc(type, -1);
+	columns = row->natts;
+	ReleaseTupleDesc(row);
+	return columns;
+}
+
 static Forward *
 make_forward(FunctionCallInfo fcinfo)
 {
@@ -174,7 +189,7 @@ make_forward(FunctionCallInfo fcinfo)
 	forward->first_argument = first_argument_name(tuple);
 	forward->is_writer = proc->provolatile == PROVOLATILE_VOLATILE;
 	forward->route = route_of(forward);
-	forward->result_type = proc->prorettype;
+	forward->result_columns = columns_of(proc->prorettype);
 	getTypeInputInfo(proc->prorettype, &input, &forward->result_ioparam);
 	fmgr_info(input, &forward->result_input);
 	prepare_answer(forward);
@@ -284,6 +299,27 @@ read_answer(Forward *forward, char *told)
 			answer.texts[i] = TextDatumGetCString(value);
 	}
 	return answer;
+}
+
+/*
+ * Cut off, in the text of a row, the columns that only the node has: a newer
+ * version's, or a DBA's own, which come last. A quote in a value is doubled.
+ */
+static void
+cut_row(char *row, int columns)
+{
+	bool		is_quoted = false;
+
+	for (char *c = row; *c != '\0'; c++)
+	{
+		if (*c == '"')
+			is_quoted = !is_quoted;
+		else if (*c == ',' && !is_quoted && --columns == 0)
+		{
+			strcpy(c, ")");
+			return;
+		}
+	}
 }
 
 static Answer
@@ -574,6 +610,8 @@ commerce_route(PG_FUNCTION_ARGS)
 		wait_for_catalogue();
 	if (answer.texts[ANSWER] == NULL)
 		PG_RETURN_NULL();
+	if (forward->result_columns > 0)
+		cut_row(answer.texts[ANSWER], forward->result_columns);
 	return InputFunctionCall(&forward->result_input, answer.texts[ANSWER],
 							 forward->result_ioparam, -1);
 }
@@ -613,4 +651,20 @@ ENTRY_POINT(refuse)
 	if (strlen(texts[0]) != 5)
 		args_invalid("sqlstate", "have 5 characters");
 	refusal_raise_texts(texts[0], texts[1], texts[2], texts[3]);
+}
+
+static Entry own_columns_entry = {
+	.arguments = {{"row", TEXTOID}, {"type", REGTYPEOID}},
+	.type = TEXTOID
+};
+
+/* The text of a row without what its type here has not, for the same. */
+ENTRY_POINT(own_columns)
+{
+	char	   *row = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int			columns = columns_of(PG_GETARG_OID(1));
+
+	if (columns > 0)
+		cut_row(row, columns);
+	PG_RETURN_TEXT_P(cstring_to_text(row));
 }
