@@ -11,7 +11,7 @@
 # skips them.
 set -eu
 
-kinds=${KINDS:-regression isolation pgtap 050_notify_queue}
+kinds=${KINDS:-regression isolation pgtap 050_notify_queue 081_router 089_router_refusals}
 . "$(dirname "$0")/roots.sh"
 spared='/usr/share/doc/* /usr/share/man/* /usr/share/locale/* /usr/lib/llvm-*/bin/*
 	/usr/lib/llvm-*/include/* /usr/lib/llvm-*/lib/*.a'
