@@ -104,7 +104,7 @@ RETURNS commerce.transfers_out
 AS 'MODULE_PATHNAME', 'commerce_transfer_out'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.transfer_out IS
-'Takes units away for node taker: half of what is available here, or what is wanted (>= 1) if that is more, or all there is (level router). counter: stock, object_id an option; or coupon_quota, object_id a policy, whose quantity goes along. NULL: nothing is available. Until transfer_in was called at the taker, and transfer_settled here, it is in unsettled_transfers. See doc/scale.md. Raises 22004, 22023, 55000 where this is no node, SC003, SC005.';
+'Takes units away for node taker: half of what is available here, or what is wanted (>= 1) if that is more, or all there is (level router). counter: stock, object_id an option; or coupon_quota, object_id a policy, whose quantity goes along. NULL: nothing is available. Until transfer_in was called at the taker, and transfer_settled here, counter_state tells of it as unsettled. See doc/scale.md. Raises 22004, 22023, 55000 where this is no node, SC003, SC005.';
 
 CREATE FUNCTION commerce.transfer_in(counter text, object_id bigint, quantity bigint, giver integer,
 	transfer_id bigint)
@@ -121,26 +121,36 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce.transfer_settled IS
 'Notes that the taker has the units of a transfer; false if it was noted, or there is none (level router). See doc/scale.md. Raises 22004.';
 
-CREATE FUNCTION commerce.unsettled_transfers(counter text, object_id bigint)
-RETURNS SETOF commerce.transfers_out
-LANGUAGE SQL STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
-SET search_path = pg_catalog, pg_temp
-AS $unsettled_transfers$
-SELECT t.*
-FROM commerce.transfers_out t
-WHERE t.counter = unsettled_transfers.counter AND t.object_id = unsettled_transfers.object_id
-  AND t.settled_at IS NULL
-ORDER BY t.transfer_id
-$unsettled_transfers$;
-COMMENT ON FUNCTION commerce.unsettled_transfers IS
-'Transfers of this option or policy that left here and of which nobody has noted that they arrived (level router): call transfer_in at their taker, then transfer_settled here.';
-
 CREATE FUNCTION commerce.unsold(counter text, object_id bigint)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'commerce_unsold'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION commerce.unsold IS
 'What is available of an option (counter stock) or policy (coupon_quota) at this node, and was sent to others, less what was received (level router): transfers leave it as it is, so that its sum over all nodes is what the shop has left, wherever it is, also if they are asked one after the other. 0 for what is not known. See doc/scale.md. Raises 22004, 22023.';
+
+CREATE FUNCTION commerce.counter_state(counter text, object_id bigint,
+	OUT available bigint, OUT unsold bigint, OUT unsettled jsonb)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $counter_state$
+BEGIN
+	unsold := commerce.unsold(counter, object_id);
+	IF counter = 'stock' THEN
+		available := coalesce((SELECT sum(s.quantity) FROM commerce.stock_slots s
+			WHERE s.option_id = counter_state.object_id), 0);
+	ELSE
+		available := coalesce((SELECT sum(s.quantity) FROM commerce.coupon_quota_slots s
+			WHERE s.policy_id = counter_state.object_id), 0);
+	END IF;
+	unsettled := (SELECT jsonb_agg(jsonb_build_object('transfer_id', t.transfer_id, 'quantity', t.quantity,
+			'taker', t.taker) ORDER BY t.transfer_id)
+		FROM commerce.transfers_out t
+		WHERE t.counter = counter_state.counter AND t.object_id = counter_state.object_id
+		  AND t.settled_at IS NULL);
+END
+$counter_state$;
+COMMENT ON FUNCTION commerce.counter_state IS
+'What this node has of an option (counter stock) or policy (coupon_quota) for a router that asks all nodes (level router): available, what can be sold here now; unsold, as unsold() says; unsettled, [{transfer_id, quantity, taker}, ...], what left here and of which nobody has noted that it arrived, NULL where there is none: call transfer_in at its taker, then transfer_settled here. 0 for what is not known. See doc/scale.md. Raises 22004, 22023.';
 
 CREATE FUNCTION commerce.add_coupon_quota(policy_id bigint, added bigint)
 RETURNS commerce.coupon_policies

@@ -31,7 +31,7 @@ FROM (VALUES
 		try_place_order, try_quote_order, try_hold_order, try_pay_order, try_cancel_order,
 		try_refund_order, try_expire_orders, try_get_order, try_place_orders,
 		try_popular_products, try_purge_idempotency_keys, transfer_out, transfer_in,
-		transfer_settled, unsettled_transfers, unsold, verify_node, node_transfers, add_coupon_quota, try_add_coupon_quota,
+		transfer_settled, unsold, counter_state, verify_node, node_transfers, add_coupon_quota, try_add_coupon_quota,
 		catalogue_is_followed, give_bucket, bucket_contents, take_bucket, bucket_given, refuse_bucket,
 		keep_bucket, node_moves}'),
 	('admin', 'SELECT', '{transfers_out, transfers_in, transfer_sums, bucket_moves, moved_units, coupon_quota_slots, stock_slots, idempotency_keys,

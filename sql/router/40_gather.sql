@@ -32,10 +32,7 @@ CREATE FUNCTION commerce_router.counter(node text, counter text, object_id bigin
 	OUT available bigint, OUT unsold bigint, OUT unsettled text)
 LANGUAGE plproxy AS $$
 	CONNECT node;
-	SELECT CASE $2 WHEN 'stock' THEN (SELECT s.available FROM commerce.stock s WHERE s.option_id = $3)
-			ELSE (SELECT q.remaining FROM commerce.coupon_quota q WHERE q.policy_id = $3) END AS available,
-		commerce.unsold($2, $3) AS unsold,
-		(SELECT json_agg(u)::text FROM commerce.unsettled_transfers($2, $3) u) AS unsettled;
+	SELECT c.available, c.unsold, c.unsettled::text FROM commerce.counter_state($2, $3) c;
 $$;
 COMMENT ON FUNCTION commerce_router.counter IS 'What a node has of an option or a policy.';
 
@@ -96,7 +93,7 @@ BEGIN
 		found := (node.node_no, NULL, NULL);
 		BEGIN
 			SELECT * INTO told FROM commerce_router.counter(node.conninfo, sweep.counter, sweep.object_id);
-			found := (node.node_no, coalesce(told.available, 0), told.unsold);
+			found := (node.node_no, told.available, told.unsold);
 		EXCEPTION WHEN OTHERS THEN
 			IF NOT commerce_router.is_away(SQLSTATE) THEN
 				PERFORM commerce_router.raise_of_node(node.node_no, SQLSTATE, SQLERRM);
@@ -105,7 +102,7 @@ BEGIN
 		END;
 		-- Of a node that is away nothing was told, which not even AND may look at.
 		IF found.available IS NOT NULL THEN
-			FOR under_way IN SELECT * FROM json_to_recordset(coalesce(told.unsettled, '[]')::json)
+			FOR under_way IN SELECT * FROM jsonb_to_recordset(coalesce(told.unsettled, '[]')::jsonb)
 				AS t (transfer_id bigint, quantity bigint, taker integer)
 			LOOP
 				PERFORM commerce_router.finish_transfer(node, sweep.counter, sweep.object_id,
@@ -119,41 +116,61 @@ $sweep$;
 COMMENT ON FUNCTION commerce_router.sweep IS
 'What each node has of an option (counter stock) or policy (coupon_quota), in order of node_no; NULLs for one that is away. Transfers that it finds under way it finishes, which the figures may be too old for.';
 
-CREATE UNLOGGED TABLE commerce_router.sweeps (
-	counter		text,
-	object_id	bigint,
-	began_at	timestamptz NOT NULL,
-	total		bigint NOT NULL,
-	PRIMARY KEY (counter, object_id)
-) WITH (fillfactor = 50);
-COMMENT ON TABLE commerce_router.sweeps IS 'The last look at all nodes that found how many units there are of an option or policy, for whoever had asked before it began.';
+CREATE FUNCTION commerce_router.shortage_mark()
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'commerce_shortage_mark'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION commerce_router.shortage_mark IS
+'Grows whenever nodes are asked what they have of something that is short; 0 where the library is not preloaded.';
+
+CREATE FUNCTION commerce_router.begin_asking()
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'commerce_begin_asking'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION commerce_router.begin_asking IS
+'The next mark, for who is about to ask all nodes: see note_shortage.';
+
+CREATE FUNCTION commerce_router.note_shortage(counter text, object_id bigint, mark bigint, total bigint)
+RETURNS void
+AS 'MODULE_PATHNAME', 'commerce_note_shortage'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION commerce_router.note_shortage IS
+'Tells the other sessions of this router that all nodes together have so little, asked after begin_asking() returned this mark. Raises 22004, 22023.';
+
+CREATE FUNCTION commerce_router.known_shortage(counter text, object_id bigint, since bigint)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'commerce_known_shortage'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION commerce_router.known_shortage IS
+'What all nodes together had, for whoever took the mark since before they were asked; NULL: that is not known. Raises 22004, 22023.';
 
 -- One at a time, at a router: those who waited meanwhile are told what it found, so that
 -- the end of a rush asks the nodes once for all who come too late.
-CREATE FUNCTION commerce_router.gather(counter text, object_id bigint, wanted bigint, taker integer)
+CREATE FUNCTION commerce_router.gather(counter text, object_id bigint, wanted bigint, taker integer,
+	since bigint DEFAULT commerce_router.shortage_mark())
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $gather$
-#variable_conflict use_variable
 DECLARE
-	asked_at timestamptz := clock_timestamp();
-	began_at timestamptz;
-	total bigint;
+	mark bigint;
+	total bigint := commerce_router.known_shortage(counter, object_id, since);
 	here bigint;
 	away integer;
 	found commerce_router.counter_at[];
 	giver record;
 	moved record;
 BEGIN
+	IF total < wanted THEN
+		RETURN total;
+	END IF;
 	PERFORM pg_advisory_xact_lock(hashtextextended('commerce_router.gather ' || counter, object_id));
-	SELECT s.total INTO total FROM commerce_router.sweeps s
-	WHERE s.counter = counter AND s.object_id = object_id AND s.began_at > asked_at;
+	total := commerce_router.known_shortage(counter, object_id, since);
 	IF total < wanted THEN
 		RETURN total;
 	END IF;
 
-	began_at := clock_timestamp();
+	mark := commerce_router.begin_asking();
 	found := ARRAY(SELECT s FROM commerce_router.sweep(counter, object_id) s);
 	SELECT sum(s.unsold), max(s.available) FILTER (WHERE s.node_no = taker),
 		min(s.node_no) FILTER (WHERE s.unsold IS NULL)
@@ -166,8 +183,7 @@ BEGIN
 		PERFORM commerce_router.refuse_node(coalesce(away, taker));
 	END IF;
 	IF total < wanted THEN
-		INSERT INTO commerce_router.sweeps AS s VALUES (counter, object_id, began_at, total)
-		ON CONFLICT ON CONSTRAINT sweeps_pkey DO UPDATE SET began_at = excluded.began_at, total = excluded.total;
+		PERFORM commerce_router.note_shortage(counter, object_id, mark, total);
 		RETURN total;
 	END IF;
 	FOR giver IN
@@ -188,9 +204,11 @@ BEGIN
 END
 $gather$;
 COMMENT ON FUNCTION commerce_router.gather IS
-'Has other nodes give node taker units, so that it has wanted of them. NULL: it may have, to be tried; else how many there are at all nodes together, fewer than wanted: that is certain. Raises SC901 where a node is away without which nobody can say.';
+'Has other nodes give node taker units, so that it has wanted of them. NULL: it may have, to be tried; else how many there are at all nodes together, fewer than wanted: that is certain. since: the mark of before the call. Raises SC901 where a node is away without which nobody can say.';
 
-CREATE FUNCTION commerce_router.gather_stock(refused jsonb, taker integer, OUT message text, OUT detail text)
+CREATE FUNCTION commerce_router.gather_stock(refused jsonb, taker integer,
+	since bigint DEFAULT commerce_router.shortage_mark(),
+	OUT message text, OUT detail text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $gather_stock$
@@ -204,7 +222,7 @@ BEGIN
 		FROM jsonb_array_elements(refused->'shortages') WITH ORDINALITY e (l, nth)
 		ORDER BY nth
 	LOOP
-		total := commerce_router.gather('stock', line.option_id, least(line.requested, 9223372036854775807)::bigint, taker);
+		total := commerce_router.gather('stock', line.option_id, least(line.requested, 9223372036854775807)::bigint, taker, since);
 		IF total IS NOT NULL THEN
 			shortages := shortages || jsonb_build_object('option_id', line.option_id,
 				'requested', line.requested, 'available', total);
@@ -219,12 +237,14 @@ $gather_stock$;
 COMMENT ON FUNCTION commerce_router.gather_stock IS
 'What is to become of an order that node taker refused with SC301, by its DETAIL: NULLs, to be tried again, or the refusal with what all nodes have together.';
 
-CREATE FUNCTION commerce_router.gather_quota(refused jsonb, taker integer, OUT message text, OUT detail text)
+CREATE FUNCTION commerce_router.gather_quota(refused jsonb, taker integer,
+	since bigint DEFAULT commerce_router.shortage_mark(),
+	OUT message text, OUT detail text)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $gather_quota$
 BEGIN
-	IF commerce_router.gather('coupon_quota', (refused->>'policy_id')::bigint, 1, taker) IS NOT NULL THEN
+	IF commerce_router.gather('coupon_quota', (refused->>'policy_id')::bigint, 1, taker, since) IS NOT NULL THEN
 		message := format('coupon policy %s is sold out', refused->>'policy_id');
 		detail := refused;
 	END IF;

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "notify/notify.h"
 #include "router/map.h"
+#include "router/shortage.h"
 #include "row/row_target.h"
 #include "worker/launcher.h"
 
@@ -32,5 +33,6 @@ _PG_init(void)
 	row_target_init();
 	notify_init();
 	map_init();
+	shortage_init();
 	launcher_init();
 }

@@ -32,6 +32,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "router/map.h"
+#include "router/shortage.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -458,27 +459,61 @@ ask(FunctionCallInfo fcinfo, Forward *forward, int32 bucket, int32 found,
 
 /* ---- not the last word ---- */
 
-/* Run a function of ours with an answer's DETAIL and the node. */
+/* What stands for an answer that the node alone could not give. */
+typedef struct Gatherer
+{
+	const char *sqlstate;
+	const char *query;
+	SPIPlanPtr	plan;			/* kept by the session */
+} Gatherer;
+
+#define GATHERERS	2
+
+static Gatherer gatherers[GATHERERS] = {
+	{
+		.sqlstate = "SC301",
+		.query = "SELECT message, detail"
+		" FROM commerce_router.gather_stock($1::jsonb, $2, $3)"
+	},
+	{
+		.sqlstate = "SC203",
+		.query = "SELECT message, detail"
+		" FROM commerce_router.gather_quota($1::jsonb, $2, $3)"
+	}
+};
+
+/*
+ * Give the node what others have, and return false: to be tried again. Or they
+ * have too little together: then the answer says so.
+ */
 static bool
-run_for_detail(const char *query, const Answer *answer, int32 node_no,
-			   Answer *replaced)
+gather(Gatherer *gatherer, Answer *answer, int32 node_no, int64 mark)
 {
 	MemoryContext caller_context = CurrentMemoryContext;
-	Oid			types[] = {TEXTOID, INT4OID};
+	Oid			types[] = {TEXTOID, INT4OID, INT8OID};
 	Datum		values[] = {
-		CStringGetTextDatum(answer->texts[DETAIL]), Int32GetDatum(node_no)
+		CStringGetTextDatum(answer->texts[DETAIL]), Int32GetDatum(node_no),
+		Int64GetDatum(mark)
 	};
 	bool		is_final;
 
 	SPI_connect();
-	if (SPI_execute_with_args(query, lengthof(types), types, values, NULL,
-							  false, 1) != SPI_OK_SELECT)
+	if (gatherer->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(gatherer->query, lengthof(types), types);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare to look at the other nodes");
+		gatherer->plan = plan;
+	}
+	if (SPI_execute_plan(gatherer->plan, values, NULL, false, 1) !=
+		SPI_OK_SELECT)
 		elog(ERROR, "could not look at the other nodes");
 	is_final = SPI_processed == 1 &&
 		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) != NULL;
 	if (is_final)
 		for (int i = 0; i < 2; i++)
-			replaced->texts[MESSAGE + i] =
+			answer->texts[MESSAGE + i] =
 				MemoryContextStrdup(caller_context,
 									SPI_getvalue(SPI_tuptable->vals[0],
 												 SPI_tuptable->tupdesc, i + 1));
@@ -488,18 +523,12 @@ run_for_detail(const char *query, const Answer *answer, int32 node_no,
 
 /* Is this what the caller is told? Else to be tried again. */
 static bool
-is_last_word(Answer *answer, const MapNode *node)
+is_last_word(Answer *answer, const MapNode *node, int64 mark)
 {
-	const char *sqlstate = answer->texts[SQLSTATE];
-
-	if (sqlstate == NULL)
-		return true;
-	if (strcmp(sqlstate, "SC301") == 0)
-		return run_for_detail("SELECT message, detail FROM commerce_router.gather_stock($1::jsonb, $2)",
-							  answer, node->node_no, answer);
-	if (strcmp(sqlstate, "SC203") == 0)
-		return run_for_detail("SELECT message, detail FROM commerce_router.gather_quota($1::jsonb, $2)",
-							  answer, node->node_no, answer);
+	if (answer->texts[SQLSTATE] != NULL)
+		for (int i = 0; i < GATHERERS; i++)
+			if (strcmp(answer->texts[SQLSTATE], gatherers[i].sqlstate) == 0)
+				return gather(&gatherers[i], answer, node->node_no, mark);
 	return true;
 }
 
@@ -577,6 +606,7 @@ commerce_route(PG_FUNCTION_ARGS)
 	const MapNode *node = NULL;
 	int32		bucket;
 	int32		found = 0;
+	int64		mark = shortage_mark();
 	Answer		answer;
 
 	if (fcinfo->flinfo->fn_extra == NULL)
@@ -594,7 +624,7 @@ commerce_route(PG_FUNCTION_ARGS)
 		answer = ask(fcinfo, forward, bucket, found, &node);
 		if (bucket_is_elsewhere(&answer))
 			found = bucket >= 0 ? await_bucket(bucket) : 0;
-		else if (is_last_word(&answer, node))
+		else if (is_last_word(&answer, node, mark))
 			break;
 		if (tries == MAX_TRIES)
 			node_unavailable(node, answer.texts[MESSAGE]);

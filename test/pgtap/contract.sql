@@ -132,7 +132,8 @@ INSERT INTO contract VALUES
 	('transfer_in', 'counter text, object_id bigint, quantity bigint, giver integer, transfer_id bigint',
 	 'boolean', 'volatile', 'unsafe'),
 	('transfer_settled', 'transfer_id bigint', 'boolean', 'volatile', 'unsafe'),
-	('unsettled_transfers', 'counter text, object_id bigint', 'SETOF commerce.transfers_out', 'stable', 'safe'),
+	('counter_state', 'counter text, object_id bigint', 'TABLE(available bigint, unsold bigint, unsettled jsonb)',
+	 'stable', 'safe'),
 	('add_coupon_quota', 'policy_id bigint, added bigint', 'commerce.coupon_policies', 'volatile', 'unsafe'),
 	('verify_node', '', 'TABLE(check_name text, object_id bigint, expected numeric, actual numeric)', 'stable', 'safe'),
 	('node_transfers', '', 'TABLE(is_out boolean, giver integer, taker integer, transfer_id bigint, counter text, '

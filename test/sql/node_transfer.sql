@@ -29,11 +29,11 @@ ORDER BY 1;
 -- Half of what there is, or what is wanted, or all.
 SELECT pg_temp.out(1) AS half, pg_temp.out(40) AS wanted, pg_temp.out(99) AS rest, pg_temp.out(1) AS none;
 TABLE stock;
-SELECT transfer_id, quantity, taker FROM commerce.unsettled_transfers('stock', 11);
+SELECT * FROM commerce.counter_state('stock', 11);
 SELECT * FROM commerce.transfer_settled(1);
 SELECT * FROM commerce.transfer_settled(1);
 SELECT * FROM commerce.transfer_settled(99);
-SELECT transfer_id, quantity, taker FROM commerce.unsettled_transfers('stock', 11);
+SELECT * FROM commerce.counter_state('stock', 11);
 
 -- Added once; also for an option of which this node never had any.
 SELECT commerce.transfer_in('stock', 11, 30, 2, 1), commerce.transfer_in('stock', 11, 30, 2, 1) AS again,
@@ -48,9 +48,9 @@ SELECT * FROM commerce.verify();
 -- A policy's quantity goes along.
 SELECT (commerce.issue_coupon(1, 1)).status;
 SELECT pg_temp.out(1, 'coupon_quota', 1) AS half;
-SELECT q.*, commerce.unsold('coupon_quota', 1) FROM commerce.coupon_quota q;
+SELECT q.*, s.* FROM commerce.coupon_quota q, commerce.counter_state('coupon_quota', 1) s;
 SELECT commerce.transfer_in('coupon_quota', 1, 100, 2, 3);
-SELECT q.*, commerce.unsold('coupon_quota', 1) FROM commerce.coupon_quota q;
+SELECT q.*, s.* FROM commerce.coupon_quota q, commerce.counter_state('coupon_quota', 1) s;
 SELECT * FROM commerce.verify();
 
 SELECT * FROM pg_temp.refusal($$SELECT commerce.transfer_out('stocks', 11, 1, 2)$$) UNION ALL
@@ -62,7 +62,9 @@ SELECT * FROM pg_temp.refusal($$SELECT commerce.transfer_in('stock', 99, 1, 2, 9
 SELECT * FROM pg_temp.refusal($$SELECT commerce.transfer_in('coupon_quota', 99, 1, 2, 99)$$) UNION ALL
 SELECT * FROM pg_temp.refusal($$SELECT commerce.transfer_in('stock', 11, 9223372036854775807, 2, 100)$$) UNION ALL
 SELECT * FROM pg_temp.refusal($$SELECT commerce.transfer_in('stock', 11, 0, 2, 101)$$);
-SELECT commerce.unsold('stock', 99);
+SELECT * FROM commerce.counter_state('stock', 99);
+SELECT commerce.counter_state(NULL, 99);
+SELECT commerce.counter_state('shoes', 99);
 SELECT giver, transfer_id, counter, object_id, quantity FROM commerce.transfers_in ORDER BY 1, 2;
 
 -- What does not add up is seen.

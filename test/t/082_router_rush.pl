@@ -162,4 +162,26 @@ is(answers($rush), '00000 600 SC301 400', 'nodes and routers are killed: exactly
 is(books(5), 'sold 600, left 0', 'all are sold');
 is_whole('after all that', 5);
 
+# ---- all nodes are asked once for all who call before that ----
+
+my $told = 'SELECT commerce_router.shortage_mark()';
+my $late = q(SELECT * FROM commerce.place_order(1, '[{"option_id": 5, "quantity": 1}]'));
+my $before = $router->safe_psql('postgres', $told);
+my ($asking, @callers) = map { my $caller = { err => '' };
+	$caller->{run} = IPC::Run::start([ 'psql', '-X', '-q', '-v', 'VERBOSITY=sqlstate', '-c', $_, $router->connstr('postgres') ],
+		'<', \undef, '>', \$caller->{out}, '2>', \$caller->{err}, IPC::Run::timeout(180));
+	# It holds the lock until the others wait for it.
+	$router->poll_query_until('postgres', q(SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory')) if /pg_sleep/;
+	$caller } q(DO $$ BEGIN
+		PERFORM pg_advisory_xact_lock(hashtextextended('commerce_router.gather stock', 5));
+		WHILE (SELECT count(*) < 6 FROM pg_locks WHERE locktype = 'advisory') LOOP PERFORM pg_sleep(0.01); END LOOP; END $$),
+	($late) x 5;
+IPC::Run::finish($_->{run}) foreach $asking, @callers;
+is(join(' ', map { $_->{err} =~ /(SC\w+)/ } @callers), join(' ', ('SC301') x 5), 'who comes too late is told so');
+is($router->safe_psql('postgres', $told) - $before, 1, 'when one of them has asked all nodes');
+is(sqlstates($router, $late), 'SC301', 'so is the next one');
+is($router->safe_psql('postgres', $told) - $before, 2, 'for whom they are asked anew');
+$nodes[2]->safe_psql('postgres', 'SELECT commerce.adjust_stock(5, 1)');
+is(sqlstates($router, $late), '', 'and who comes after a restock is not');
+
 done_testing();

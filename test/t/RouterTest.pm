@@ -22,7 +22,7 @@ sub new_cluster
 
 		push @nodes, join_node($name, $n, "{[$from,$until)}", $nodes[0], %params);
 	}
-	return (new_router($name, \@nodes, %params), @nodes);
+	return (new_router($name, \@nodes, preload => 1, %params), @nodes);
 }
 
 # A server that is node $n of the cluster, with these buckets; it follows the catalogue of
@@ -47,11 +47,12 @@ sub join_node
 	return $node;
 }
 
-# One more router in front of them.
+# One more router in front of them. preload: its sessions tell each other what is short.
 sub new_router
 {
 	my ($name, $nodes, %params) = @_;
-	my $router = new_server("${name}_router", empty => 1, conf => [ 'max_connections = 60', @{ $params{conf} || [] } ]);
+	my $router = new_server("${name}_router", empty => 1,
+		conf => [ 'max_connections = 60', $params{preload} ? 'shared_preload_libraries = commerce' : (), @{ $params{conf} || [] } ]);
 
 	$router->safe_psql('postgres', 'CREATE EXTENSION commerce_router CASCADE');
 	$router->safe_psql('postgres', sprintf q(SELECT node_no FROM commerce_router.add_node('%s', %s)),
