@@ -1,8 +1,9 @@
 #!/bin/bash
 # What a cluster costs: CPU of a router and of a node for an order and a refusal, direct and
 # routed, in turns; orders for a second of CPU with 1, 2 and 4 nodes; how many orders need a
-# transfer; the last units. On the server that test/server.sh gave us, which is the router;
-# the nodes have servers of their own beside it.
+# transfer before the last twentieth of the stock; how long the last 50 units take. On the
+# server that test/server.sh gave us, which is the router; the nodes have servers of their own
+# beside it.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./common.sh
@@ -10,6 +11,7 @@ cd "$(dirname "$0")"
 users=8000
 router_port=$PGPORT
 failed=0
+cc -O2 -I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" -o "$SCRATCH/refused" refused.c -lpq
 start_measuring
 
 on_node() { PGPORT=$((router_port + $1)) "${@:2}"; }
@@ -81,53 +83,124 @@ used() # COUNT: the router, then all nodes
 
 cat >"$SCRATCH/order.pgbench" <<-'SQL'
 	\set user_id random(1, 8000)
-	\set option_id random(1, 20)
+	\set option_id random(:first, :last)
 	SELECT order_id FROM commerce.place_order(:user_id, ('[{"option_id":' || :option_id || ',"quantity":1}]')::jsonb);
 SQL
 
-# cpu WHERE COUNT SECONDS: prints orders, and microseconds of CPU an order of the router and
+# calls WHAT SECONDS: how many there were.
+calls()
+{
+	if [ "$1" = order ]; then
+		pgbench_ok "$SCRATCH/pgbench.log" -c "$CLIENTS" -T "$2" -D first=1 -D last=20 -f "$SCRATCH/order.pgbench" || return
+		processed "$SCRATCH/pgbench.log"
+	else
+		"$SCRATCH/refused" "$CLIENTS" "$2" SC301 $users \
+			"SELECT * FROM commerce.place_order(\$1, '[{\"option_id\":1000,\"quantity\":1}]')" |
+			awk -v seconds="$2" '{ printf "%d\n", $1 * seconds }'
+	fi
+}
+
+# cpu WHAT WHERE COUNT SECONDS: prints calls, and microseconds of CPU a call of the router and
 # of the nodes.
 cpu()
 {
-	local port=$router_port before after orders
-	[ "$1" = routed ] || port=$((router_port + 1))
-	before=$(used "$2" | xargs)
-	PGPORT=$port pgbench_ok "$SCRATCH/pgbench.log" -c "$CLIENTS" -T "$3" -f "$SCRATCH/order.pgbench" || failed=1
-	after=$(used "$2" | xargs)
+	local port=$router_port before after made
+	[ "$2" = routed ] || port=$((router_port + 1))
+	before=$(used "$3" | xargs)
+	made=$(PGPORT=$port calls "$1" "$4") || failed=1
+	after=$(used "$3" | xargs)
+	echo "${made:-0} $before $after" | awk '$1 == 0 { print "0 0 0"; exit }
+		{ printf "%d %.0f %.0f\n", $1, ($4 - $2) / $1 * 1e6, ($5 - $3) / $1 * 1e6 }'
+}
+
+# cpu_lines COUNT: lines of the table, medians of all rounds.
+cpu_lines()
+{
+	local side sides what
+	sides="order:routed refusal:routed"
+	[ "$1" != 1 ] || sides="order:direct $sides refusal:direct"
+	for side in $sides; do cpu "${side%:*}" "${side#*:}" "$1" 2 >/dev/null; rm -f "$SCRATCH/$side.cpu"; done
+	for round in $(seq "$ROUNDS"); do
+		for side in $sides; do cpu "${side%:*}" "${side#*:}" "$1" "$SECONDS_EACH" >>"$SCRATCH/$side.cpu"; done
+	done
+	for side in $sides; do
+		sort -n -k 3 "$SCRATCH/$side.cpu" | awk -v side="$side" -v count="$1" '
+			BEGIN { split(side, part, ":") }
+			{ calls += $1; router[NR] = part[2] == "direct" ? 0 : $2; nodes[NR] = $3 }
+			END {
+				n = int((NR + 1) / 2)
+				printf "| %s, %s | %d | %d | %d | %d | %.2f | %d |\n", part[1], part[2], count, calls,
+					router[n], nodes[n], router[n] / nodes[n], 1e6 / (nodes[n] + router[n])
+			}'
+	done
+}
+
+# at_all_nodes COUNT SQL: the sum of what they answer.
+at_all_nodes()
+{
+	for n in $(seq "$1"); do on_node "$n" run_sql -c "$2"; done | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# sell_most COUNT OPTION HOW: sells 95 of 100 units, and prints what share of the orders
+# needed a transfer. Each node has its part, or the first has all.
+sell_most()
+{
+	local stock=10000 orders transfers option=$2
+	run_sql -c "SELECT count(commerce.create_product_option(1, '$3', 100, 0, $option))" >/dev/null
+	for n in $(seq "$1"); do
+		[ "$3" = evenly ] || [ "$n" = 1 ] || continue
+		on_node "$n" run_sql -c "SELECT count(commerce.adjust_stock($option, $([ "$3" = evenly ] && echo $((stock / $1)) || echo $stock)))"
+	done >/dev/null
+	pgbench_ok "$SCRATCH/pgbench.log" -c "$CLIENTS" -t $((stock * 95 / 100 / CLIENTS)) -D "first=$option" -D "last=$option" \
+		-f "$SCRATCH/order.pgbench" || failed=1
 	orders=$(processed "$SCRATCH/pgbench.log")
-	echo "$orders $before $after" | awk '{ printf "%d %.0f %.0f\n", $1, ($4 - $2) / $1 * 1e6, ($5 - $3) / $1 * 1e6 }'
+	transfers=$(at_all_nodes "$1" "SELECT count(*) FROM commerce.transfers_out WHERE counter = 'stock' AND object_id = $option")
+	echo "$orders $transfers" | awk -v count="$1" -v how="$3" '{
+		printf "- %d nodes, stock %s: %d of the first %d orders of %d units needed a transfer, %.2f %%\n",
+			count, how == "evenly" ? "in equal parts" : "at one of them", $2, $1, '$stock', 100 * $2 / $1 }'
+}
+
+# last_units COUNT: 8 buyers for 50 units, all at the first node, once a round.
+last_units()
+{
+	local option transfers=0
+	rm -f "$SCRATCH"/last.*
+	for round in $(seq "$ROUNDS"); do
+		option=$((2000 + round))
+		run_sql -c "SELECT count(commerce.create_product_option(1, 'last', 100, 0, $option))" >/dev/null
+		on_node 1 run_sql -c "SELECT count(commerce.adjust_stock($option, 50))" >/dev/null
+		pgbench_ok "$SCRATCH/pgbench.log" -c 8 -t 6 -D "first=$option" -D "last=$option" -l --log-prefix="$SCRATCH/last" \
+			-f "$SCRATCH/order.pgbench" || failed=1
+		cat "$SCRATCH"/last.* >>"$SCRATCH/latencies.$1"
+		rm -f "$SCRATCH"/last.*
+	done
+	transfers=$(at_all_nodes "$1" "SELECT count(*) FROM commerce.transfers_out WHERE object_id > 2000")
+	sort -n -k 3 "$SCRATCH/latencies.$1" | awk -v count="$1" -v transfers="$transfers" -v rounds="$ROUNDS" '
+		{ ms[NR] = $3 / 1000 }
+		END { printf "- %d nodes, the last 50 units and 8 buyers, %d times: %d orders, median %.1f ms, 95 %% within %.1f ms, the longest %.1f ms; %d transfers\n",
+			count, rounds, NR, ms[int((NR + 1) / 2)], ms[int(NR * 0.95)], ms[NR], transfers }'
 }
 
 echo
 echo "### A cluster"
 echo
-echo "| place_order, 1 line, $CLIENTS clients | nodes | orders | router, μs of CPU an order | nodes, μs | orders for a second of CPU |"
-echo "|---|---:|---:|---:|---:|---:|"
+echo "| place_order, 1 line, $CLIENTS clients | nodes | calls | router, μs of CPU a call | nodes, μs | router / nodes | calls for a second of CPU |"
+echo "|---|---:|---:|---:|---:|---:|---:|"
+notes=$SCRATCH/notes
+: >"$notes"
 for count in $NODES; do
 	say "A cluster of $count"
 	new_cluster "$count"
-	sides=routed
-	[ "$count" != 1 ] || sides="direct routed"
-	for side in $sides; do cpu "$side" "$count" 2 >/dev/null; rm -f "$SCRATCH/$side.cpu"; done
-	for round in $(seq "$ROUNDS"); do
-		for side in $sides; do cpu "$side" "$count" "$SECONDS_EACH" >>"$SCRATCH/$side.cpu"; done
-	done
-	for side in $sides; do
-		sort -n -k 3 "$SCRATCH/$side.cpu" | awk -v side="$side" -v count="$count" '
-			{ orders += $1; router[NR] = $2; nodes[NR] = $3 }
-			END { n = int((NR + 1) / 2); printf "| %s | %d | %d | %d | %d | %d |\n", side, count, orders,
-				side == "direct" ? 0 : router[n], nodes[n], 1e6 / (nodes[n] + (side == "direct" ? 0 : router[n])) }'
-	done
-	if [ "$count" != 1 ]; then
-		transfers=$(for n in $(seq "$count"); do on_node "$n" run_sql -c 'SELECT count(*) FROM commerce.transfers_out'; done | awk '{ n += $1 } END { print n }')
-		orders=$(for n in $(seq "$count"); do on_node "$n" run_sql -c 'SELECT count(*) FROM commerce.orders'; done | awk '{ n += $1 } END { print n }')
-		notes="${notes:-}
-- with $count nodes $orders orders made $transfers transfers, those that shared the stock out first among them"
-		bad=$(run_sql -c 'SELECT count(*) FROM commerce.verify()')
-		[ "$bad" = 0 ] || { failed=1; notes="$notes
-- **INVALID**: $bad invariants violated"; }
-	fi
+	cpu_lines "$count"
+	[ "$count" != 1 ] || continue
+	{
+		sell_most "$count" 1001 evenly
+		sell_most "$count" 1002 unevenly
+		last_units "$count"
+		expect "invariants violated in a cluster of $count" 0 "$(run_sql -c 'SELECT count(*) FROM commerce.verify()')"
+	} >>"$notes"
 done
-echo "${notes:-}"
+echo
+cat "$notes"
 machine
 exit $failed
