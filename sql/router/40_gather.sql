@@ -79,7 +79,7 @@ COMMENT ON TYPE commerce_router.counter_at IS 'What a node has of an option or a
 -- Looks at all nodes once, and finishes what it finds under way.
 CREATE FUNCTION commerce_router.sweep(counter text, object_id bigint)
 RETURNS SETOF commerce_router.counter_at
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $sweep$
 #variable_conflict use_column
@@ -114,7 +114,7 @@ BEGIN
 END
 $sweep$;
 COMMENT ON FUNCTION commerce_router.sweep IS
-'What each node has of an option (counter stock) or policy (coupon_quota), in order of node_no; NULLs for one that is away. Transfers that it finds under way it finishes, which the figures may be too old for.';
+'What each node has of an option (counter stock) or policy (coupon_quota), in order of node_no (level admin); NULLs for one that is away. Transfers that it finds under way it finishes, which the figures may be too old for.';
 
 CREATE FUNCTION commerce_router.shortage_mark()
 RETURNS bigint

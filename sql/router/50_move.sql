@@ -164,7 +164,7 @@ COMMENT ON FUNCTION commerce_router.await_bucket IS
 -- Each as it is now: its status at the giver, or what the taker says, which is later.
 CREATE FUNCTION commerce_router.moves(bucket integer DEFAULT NULL)
 RETURNS TABLE (moved integer, giver integer, move_id bigint, taker integer, status text)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $moves$
 #variable_conflict use_column
@@ -192,7 +192,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $moves$;
 COMMENT ON FUNCTION commerce_router.moves IS
-'Moves of a bucket (NULL: all) that are not finished: giving, on its way; taken, which the giver has not noted; or refused, to be undone. Raises SC901.';
+'Moves of a bucket (NULL: all) that are not finished (level admin): giving, on its way; taken, which the giver has not noted; or refused, to be undone. Raises SC901.';
 
 CREATE FUNCTION commerce_router.moves_mark()
 RETURNS text

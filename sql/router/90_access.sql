@@ -58,7 +58,8 @@ BEGIN
 		EXECUTE format('GRANT EXECUTE ON FUNCTION commerce_router.add_node(text, boolean),
 			commerce_router.set_node(integer, text), commerce_router.remove_node(integer),
 			commerce_router.refresh(), commerce_router.move_bucket(integer, integer),
-			commerce_router.move_buckets(int4multirange, integer), commerce_router.undo_move(integer) TO %s', grantee);
+			commerce_router.move_buckets(int4multirange, integer), commerce_router.undo_move(integer),
+			commerce_router.moves(integer), commerce_router.sweep(text, bigint) TO %s', grantee);
 	END IF;
 END
 $grant_access$;
@@ -82,9 +83,37 @@ $revoke_access$;
 COMMENT ON FUNCTION commerce.revoke_access IS
 'Takes back everything that grant_access gave a role (level admin). Raises 22004.';
 
-REVOKE ALL ON ALL TABLES IN SCHEMA commerce FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA commerce_router FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA commerce FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA commerce_router FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA commerce, commerce_router FROM PUBLIC;
+
+-- Types have rights of PUBLIC too, and default privileges may have given any to anybody.
+DO $$
+DECLARE
+	schemas oid[] := ARRAY['commerce'::regnamespace, 'commerce_router'::regnamespace];
+	statement text;
+BEGIN
+	FOR statement IN
+		SELECT DISTINCT format('REVOKE ALL ON %s %s FROM %s CASCADE', o.kind, o.name,
+			CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END)
+		FROM (SELECT 'SCHEMA', n.oid::regnamespace::text, n.nspowner, n.nspacl
+			FROM pg_namespace n WHERE n.oid = ANY (schemas)
+			UNION ALL
+			SELECT 'TABLE', c.oid::regclass::text, c.relowner, c.relacl
+			FROM pg_class c WHERE c.relnamespace = ANY (schemas) AND c.relkind IN ('r', 'v')
+			UNION ALL
+			SELECT 'FUNCTION', p.oid::regprocedure::text, p.proowner, p.proacl
+			FROM pg_proc p WHERE p.pronamespace = ANY (schemas)
+			UNION ALL
+			SELECT 'TYPE', t.oid::regtype::text, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+			FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+			WHERE t.typnamespace = ANY (schemas) AND t.typcategory <> 'A' AND coalesce(c.relkind = 'c', true)
+			) o (kind, name, owner, acl)
+		CROSS JOIN LATERAL aclexplode(o.acl) x
+		WHERE x.grantee <> o.owner
+	LOOP
+		EXECUTE statement;
+	END LOOP;
+END
+$$;
+
 SELECT pg_extension_config_dump('commerce_router.nodes', '');
 SELECT pg_extension_config_dump('commerce_router.buckets', '');

@@ -91,6 +91,25 @@ is($router->safe_psql('postgres', qq(SELECT status, total, closed_by FROM commer
 is($router->safe_psql('postgres', "SELECT name FROM commerce.$_"), $name, "so does $_") foreach
 	"create_coupon_policy('$name', 'fixed', 1, 1, policy_id => 1)", "update_coupon_policy(1, quantity => 2)", 'close_coupon_policy(1)';
 is($router->safe_psql('postgres', 'SELECT * FROM commerce.stock', extra_params => [ '-U', 'clerk' ]), '1|1|9', 'a reader sees the stock');
+
+# ---- rights ----
+
+$router->safe_psql('postgres', "CREATE ROLE ops LOGIN; SELECT commerce.grant_access('ops', 'admin')");
+is($router->safe_psql('postgres', 'SELECT count(*) FROM commerce_router.moves()', extra_params => [ '-U', 'ops' ]), '0', 'an admin sees moves');
+is($router->safe_psql('postgres', "SELECT sum(available) FROM commerce_router.sweep('stock', 1)", extra_params => [ '-U', 'ops' ]), '9', 'and where units are');
+is(sqlstates($router, 'SET ROLE ops; SELECT * FROM commerce_router.nodes'), '42501', 'but no connection string');
+$router->safe_psql('postgres', $_) foreach 'CREATE DATABASE guarded', 'CREATE ROLE reporting';
+$router->safe_psql('guarded', join '', (map { "ALTER DEFAULT PRIVILEGES GRANT ALL ON $_ TO reporting, PUBLIC;" } qw(TABLES FUNCTIONS TYPES)),
+	'ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO reporting WITH GRANT OPTION; CREATE EXTENSION commerce_router CASCADE');
+is($router->safe_psql('guarded', q(
+	WITH of AS (SELECT oid FROM pg_namespace WHERE nspname LIKE 'commerce%')
+	SELECT oid::regnamespace::text FROM of WHERE has_schema_privilege('reporting', oid, 'USAGE')
+	UNION ALL SELECT oid::regclass::text FROM pg_class WHERE relnamespace IN (TABLE of) AND relkind IN ('r', 'v') AND has_table_privilege('reporting', oid, 'SELECT')
+	UNION ALL SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace IN (TABLE of) AND has_function_privilege('reporting', oid, 'EXECUTE')
+	UNION ALL SELECT t.oid::regtype::text FROM pg_type t LEFT JOIN pg_class c ON c.oid = typrelid WHERE typnamespace IN (TABLE of)
+		AND typcategory <> 'A' AND coalesce(relkind = 'c', true) AND has_type_privilege('reporting', t.oid, 'USAGE'))),
+	'', 'default privileges leave nothing to anybody');
+
 $nodes[1]->stop;
 is($router->safe_psql('postgres', qq(SELECT sqlstate, message, detail FROM commerce.place_orders('[{"user_id": $here, "items": [{"option_id": 1, "quantity": 99}]},
 	{"user_id": $here, "items": [{"option_id": 1, "quantity": 1}]}, {"user_id": $there, "items": [{"option_id": 1, "quantity": 1}]}]'))),
