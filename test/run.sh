@@ -89,12 +89,15 @@ pgtap()
 	return $pgtap_status
 }
 
+# Two at a time: they wait more than they compute, each for servers of its own. Some share
+# sources that they build in.
 tap()
 {
 	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
 	TESTDIR=$SCRATCH TESTDATADIR=$SCRATCH/tmp_check TESTLOGDIR=$SCRATCH/tmp_check/log \
 		PG_REGRESS=$pgxs/test/regress/pg_regress \
-		prove -I "$pgxs/test/perl" $(files_of test/t .pl $tap_asked)
+		prove -j 2 --rules 'seq=test/t/0{39,41,42,46,47}_*' --rules 'par=**' \
+		-I "$pgxs/test/perl" $(files_of test/t .pl $tap_asked)
 }
 
 show_tap_logs()
