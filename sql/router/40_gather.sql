@@ -192,8 +192,15 @@ BEGIN
 		WHERE s.node_no <> taker AND s.available > 0
 		ORDER BY s.available DESC, s.node_no
 	LOOP
-		SELECT * INTO moved
-		FROM commerce_router.transfer_out((giver.node).conninfo, counter, object_id, wanted - here, taker);
+		BEGIN
+			SELECT * INTO moved
+			FROM commerce_router.transfer_out((giver.node).conninfo, counter, object_id, wanted - here, taker);
+		EXCEPTION WHEN OTHERS THEN
+			-- It went away meanwhile. If it gave, whoever asks next finishes that.
+			CONTINUE WHEN commerce_router.is_away(SQLSTATE);
+			PERFORM commerce_router.raise_of_node((giver.node).node_no, SQLSTATE, SQLERRM);
+			RAISE;
+		END;
 		CONTINUE WHEN moved.transfer_id IS NULL;
 		PERFORM commerce_router.finish_transfer(giver.node, counter, object_id,
 			moved.transfer_id, moved.quantity, taker);

@@ -54,13 +54,14 @@ SET search_path = pg_catalog, pg_temp
 AS $wait_for_catalogue$
 DECLARE
 	home commerce_router.nodes := commerce_router.home();
-	wal_position text := commerce_router.catalogue_position(home.conninfo);
+	wal_position text;
 	until timestamptz := clock_timestamp() + interval '10 seconds';
 	node commerce_router.nodes;
 	slots text[] := '{}';
 	late text[];
 	is_ready boolean;
 BEGIN
+	wal_position := commerce_router.catalogue_position(home.conninfo);
 	FOR node IN SELECT * FROM commerce_router.nodes n WHERE NOT n.is_home ORDER BY n.node_no LOOP
 		BEGIN
 			LOOP
@@ -87,10 +88,17 @@ BEGIN
 		END IF;
 		PERFORM pg_sleep(0.002);
 	END LOOP;
+EXCEPTION WHEN OTHERS THEN
+	IF NOT commerce_router.is_away(SQLSTATE) THEN
+		PERFORM commerce_router.raise_of_node(home.node_no, SQLSTATE, SQLERRM);
+		RAISE;
+	END IF;
+	-- What the caller wanted is done.
+	RAISE WARNING 'node % is not available: the others may not have what was made there', home.node_no;
 END
 $wait_for_catalogue$;
 COMMENT ON FUNCTION commerce_router.wait_for_catalogue IS
-'Returns when every node that is there has what was made or changed at the home of the catalogue, to which node N subscribes with the slot commerce_node_N; after 10 seconds with a WARNING.';
+'Returns when every node that is there has what was made or changed at the home of the catalogue, to which node N subscribes with the slot commerce_node_N; with a WARNING after 10 seconds, or where the home is away by then.';
 
 -- A call at every node, whose answers are bigints; one that is away is an error.
 CREATE FUNCTION commerce_router.refuse_away(node commerce_router.nodes, sqlstate text, message text)

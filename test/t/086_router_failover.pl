@@ -54,4 +54,18 @@ is($sold[0] + $sold[1], 300, 'and three hundred are sold: ' . join ' and ', @sol
 $router->safe_psql('postgres', "SELECT * FROM commerce_router.sweep('stock', 1)");
 is($router->safe_psql('postgres', 'SELECT * FROM commerce.verify()'), '', 'the cluster is sound');
 
+# A node goes away in the moment when it is to give what another is short of: for whom it
+# asks it is as if it had been away before.
+my ($buyer) = users_of($router, 1, 1);
+$router->safe_psql('postgres', $_) foreach "SELECT commerce.create_user('late', $buyer)", "SELECT commerce.charge_balance($buyer, 1000)",
+	'SELECT commerce.create_product_option(1, \'blue\', 100, 0, 2)';
+$standby->safe_psql('postgres', q(SELECT commerce.adjust_stock(2, 10);
+	CREATE FUNCTION public.go() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60); END $$;
+	CREATE TRIGGER go BEFORE INSERT ON commerce.transfers_out FOR EACH ROW EXECUTE FUNCTION public.go()));
+my $call = "SELECT commerce.place_order($buyer, '[{\"option_id\": 2, \"quantity\": 1}]')";
+is(sqlstates($router, $call), 'SC901', 'a giver goes away');
+$standby->safe_psql('postgres', 'DROP TRIGGER go ON commerce.transfers_out');
+is(sqlstates($router, $call), '', 'and is back');
+
 done_testing();

@@ -6,6 +6,8 @@ use FindBin;
 use lib $FindBin::RealBin;
 use Test::More;
 use CommerceTest;
+use Documents;
+use Processes;
 use RouterTest;
 
 my ($router, @nodes) = new_cluster('node', 2);
@@ -109,6 +111,40 @@ is($router->safe_psql('guarded', q(
 	UNION ALL SELECT t.oid::regtype::text FROM pg_type t LEFT JOIN pg_class c ON c.oid = typrelid WHERE typnamespace IN (TABLE of)
 		AND typcategory <> 'A' AND coalesce(relkind = 'c', true) AND has_type_privilege('reporting', t.oid, 'USAGE'))),
 	'', 'default privileges leave nothing to anybody');
+
+# ---- PgBouncer before a node ----
+
+SKIP:
+{
+	local $ENV{PATH} = "$ENV{PATH}:/usr/sbin";
+	skip 'PgBouncer is not there', 4 if system('pgbouncer --version >/dev/null 2>&1') != 0;
+	my ($section) = document('doc/scale.md') =~ /^## Operation\n(.*?)^## /ms;
+	my ($setting) = $section =~ /^echo '(.*)' >>pgbouncer.ini$/m;
+	my $host = PostgreSQL::Test::Utils::tempdir_short();
+	my @place = ("host=$host port=6432 dbname=postgres user=router", $nodes[1]->host, $nodes[1]->port);
+	my $ini = <<"INI";
+[databases]
+postgres = host=$place[1] port=$place[2]
+[pgbouncer]
+listen_addr =
+listen_port = 6432
+unix_socket_dir = $host
+auth_type = trust
+auth_file = @{[ write_file(qq("router" ""\n)) ]}
+pool_mode = transaction
+default_pool_size = 1
+$setting
+INI
+	start_program("$host/out", "$host/err", 'pgbouncer', write_file($ini));
+	wait_until(sub { -S "$host/.s.PGSQL.6432" });
+	$nodes[1]->safe_psql('postgres', "ALTER DATABASE postgres SET datestyle = 'SQL, DMY'; ALTER DATABASE postgres SET intervalstyle = sql_standard");
+	$nodes[1]->safe_psql('postgres', join '', $section =~ /^(ALTER ROLE .*)$/mg);
+	like(refusal_of_node($place[0], "set_node(2, '%s')"), qr/^\(2,/, 'PgBouncer may stand before a node');
+	$nodes[1]->safe_psql('postgres', "SELECT commerce.create_user('Lee', $there); UPDATE commerce.users SET created_at = '2020-02-01' WHERE user_id = $there");
+	is($router->safe_psql('postgres', "SELECT created_at::date FROM commerce.set_user_name($there, 'Lee')"), '2020-02-01', 'and days are not taken for months');
+	is(told('SELECT commerce.charge_balance(1, 0)'), told('SELECT commerce.charge_balance(1, 0)'), 'refusals come through');
+	like(refusal_of_node(conninfo($nodes[1]), "set_node(2, '%s')"), qr/^\(2,/, 'or be left out');
+}
 
 $nodes[1]->stop;
 is($router->safe_psql('postgres', qq(SELECT sqlstate, message, detail FROM commerce.place_orders('[{"user_id": $here, "items": [{"option_id": 1, "quantity": 99}]},
