@@ -7,6 +7,7 @@
 #include "base/answers.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/tuplestore.h"
 
 void
@@ -29,9 +30,11 @@ answers_add(Answers *answers, const Refusal *refusal, Datum first,
 		answers->accepted++;
 	else
 	{
+		const char *detail = refusal_detail(refusal);
+
 		values[2] = CStringGetTextDatum(refusal_sqlstate(refusal));
 		values[3] = CStringGetTextDatum(refusal_message(refusal));
-		values[4] = JsonbPGetDatum(refusal_detail(refusal));
+		values[4] = DirectFunctionCall1(jsonb_in, CStringGetDatum(detail));
 		nulls[2] = nulls[3] = nulls[4] = false;
 		answers->refused[refusal->code]++;
 	}

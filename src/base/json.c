@@ -69,38 +69,15 @@ json_whole_number_or_digits(const JsonbValue *value, int64 minimum,
 	return sum >= minimum && sum <= maximum;
 }
 
-static void
-push_string(JsonbParseState **state, JsonbIteratorToken token,
-			const char *string)
+void
+json_push_key(JsonbParseState **state, const char *key)
 {
 	JsonbValue	value;
 
 	value.type = jbvString;
-	value.val.string.val = unconstify(char *, string);
-	value.val.string.len = strlen(string);
-	pushJsonbValue(state, token, &value);
-}
-
-static void
-push_numeric(JsonbParseState **state, Numeric number)
-{
-	JsonbValue	value;
-
-	value.type = jbvNumeric;
-	value.val.numeric = number;
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-void
-json_push_key(JsonbParseState **state, const char *key)
-{
-	push_string(state, WJB_KEY, key);
-}
-
-void
-json_push_text(JsonbParseState **state, const char *text)
-{
-	push_string(state, WJB_VALUE, text);
+	value.val.string.val = unconstify(char *, key);
+	value.val.string.len = strlen(key);
+	pushJsonbValue(state, WJB_KEY, &value);
 }
 
 void
@@ -116,24 +93,9 @@ json_push_bool(JsonbParseState **state, bool boolean)
 void
 json_push_number(JsonbParseState **state, int64 number)
 {
-	push_numeric(state, int64_to_numeric(number));
-}
+	JsonbValue	value;
 
-void
-json_push_uint64(JsonbParseState **state, uint64 number)
-{
-	char	   *digits;
-	Datum		numeric;
-
-	if (number <= PG_INT64_MAX)
-	{
-		json_push_number(state, number);
-		return;
-	}
-	digits = psprintf(UINT64_FORMAT, number);
-	numeric = DirectFunctionCall3(numeric_in, CStringGetDatum(digits),
-								  ObjectIdGetDatum(InvalidOid),
-								  Int32GetDatum(-1));
-
-	push_numeric(state, DatumGetNumeric(numeric));
+	value.type = jbvNumeric;
+	value.val.numeric = int64_to_numeric(number);
+	pushJsonbValue(state, WJB_VALUE, &value);
 }

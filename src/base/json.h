@@ -22,13 +22,9 @@ extern bool json_whole_number(const JsonbValue *number, int64 minimum,
 extern bool json_whole_number_or_digits(const JsonbValue *value, int64 minimum,
 										int64 maximum, int64 *result);
 
-/* Push a key; a string, a truth value, a number as its value. */
+/* Push a key; a truth value, a number as its value. */
 extern void json_push_key(JsonbParseState **state, const char *key);
-extern void json_push_text(JsonbParseState **state, const char *text);
 extern void json_push_bool(JsonbParseState **state, bool boolean);
 extern void json_push_number(JsonbParseState **state, int64 number);
-
-/* The same, up to 2^63, the opposite of the lowest bigint, which is none. */
-extern void json_push_uint64(JsonbParseState **state, uint64 number);
 
 #endif							/* COMMERCE_JSON_H */

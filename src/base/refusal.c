@@ -6,7 +6,6 @@
  */
 #include "postgres.h"
 
-#include "base/json.h"
 #include "base/printable.h"
 #include "base/refusal.h"
 #include "catalog/pg_type.h"
@@ -137,6 +136,23 @@ refusal_add_option(RefusalOptions **options, int room, int64 option_id,
 
 /* ---- the message ---- */
 
+/* Up to 2^63, the opposite of the lowest bigint, which is none. */
+static void
+append_unsigned(StringInfo text, uint64 number)
+{
+	char		digits[MAXINT8LEN + 1];
+
+	appendBinaryStringInfo(text, digits, pg_ulltoa_n(number, digits));
+}
+
+static void
+append_number(StringInfo text, int64 number)
+{
+	char		digits[MAXINT8LEN + 1];
+
+	appendBinaryStringInfo(text, digits, pg_lltoa(number, digits));
+}
+
 /* ISO 8601 in UTC, whatever the session's settings. */
 static char *
 instant_text(Datum value)
@@ -162,7 +178,7 @@ append_value(StringInfo message, ValueKind kind, Datum value)
 		case KIND_number:
 		case KIND_optional:
 		case KIND_counted:
-			appendStringInfo(message, INT64_FORMAT, DatumGetInt64(value));
+			append_number(message, DatumGetInt64(value));
 			break;
 		case KIND_text:
 		case KIND_said:
@@ -172,8 +188,7 @@ append_value(StringInfo message, ValueKind kind, Datum value)
 			appendStringInfoString(message, instant_text(value));
 			break;
 		case KIND_options:
-			appendStringInfo(message, INT64_FORMAT,
-							 options_of(value)->options[0].option_id);
+			append_number(message, options_of(value)->options[0].option_id);
 			break;
 		case KIND_none:
 			break;
@@ -216,54 +231,6 @@ refusal_message(const Refusal *refusal)
 
 /* ---- the DETAIL ---- */
 
-static void
-push_options(JsonbParseState **state, const RefusalOptions *options)
-{
-	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-	for (int i = 0; i < options->count; i++)
-	{
-		const RefusalOption *option = &options->options[i];
-
-		pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-		json_push_key(state, "option_id");
-		json_push_number(state, option->option_id);
-		json_push_key(state, "requested");
-		json_push_uint64(state, option->requested);
-		json_push_key(state, "available");
-		json_push_number(state, option->available);
-		pushJsonbValue(state, WJB_END_OBJECT, NULL);
-	}
-	pushJsonbValue(state, WJB_END_ARRAY, NULL);
-}
-
-/* Push the key and its value. */
-static void
-push_value(JsonbParseState **state, ValueKind kind, const char *key,
-		   Datum value)
-{
-	json_push_key(state, key);
-	switch (kind)
-	{
-		case KIND_number:
-		case KIND_optional:
-			json_push_number(state, DatumGetInt64(value));
-			break;
-		case KIND_text:
-			json_push_text(state, DatumGetCString(value));
-			break;
-		case KIND_instant:
-			json_push_text(state, instant_text(value));
-			break;
-		case KIND_options:
-			push_options(state, options_of(value));
-			break;
-		case KIND_said:
-		case KIND_counted:
-		case KIND_none:
-			break;
-	}
-}
-
 /* Does the DETAIL have it? */
 static bool
 is_in_detail(ValueKind kind, Datum value)
@@ -281,18 +248,104 @@ is_in_detail(ValueKind kind, Datum value)
 	}
 }
 
-Jsonb *
+static void
+append_options(StringInfo detail, const RefusalOptions *options)
+{
+	for (int i = 0; i < options->count; i++)
+	{
+		const RefusalOption *option = &options->options[i];
+
+		appendStringInfoString(detail, i == 0 ? "[{\"available\": " :
+							   ", {\"available\": ");
+		append_number(detail, option->available);
+		appendStringInfoString(detail, ", \"option_id\": ");
+		append_number(detail, option->option_id);
+		appendStringInfoString(detail, ", \"requested\": ");
+		append_unsigned(detail, option->requested);
+		appendStringInfoChar(detail, '}');
+	}
+	appendStringInfoChar(detail, ']');
+}
+
+static void
+append_json(StringInfo detail, ValueKind kind, Datum value)
+{
+	switch (kind)
+	{
+		case KIND_number:
+		case KIND_optional:
+			append_number(detail, DatumGetInt64(value));
+			break;
+		case KIND_text:
+			escape_json(detail, DatumGetCString(value));
+			break;
+		case KIND_instant:
+			escape_json(detail, instant_text(value));
+			break;
+		case KIND_options:
+			append_options(detail, options_of(value));
+			break;
+		case KIND_said:
+		case KIND_counted:
+		case KIND_none:
+			break;
+	}
+}
+
+/* The order in which jsonb has keys. */
+static bool
+is_key_before(const char *key, const char *other)
+{
+	size_t		length = strlen(key);
+	size_t		other_length = strlen(other);
+
+	return length != other_length ? length < other_length :
+		strcmp(key, other) < 0;
+}
+
+/* Which values are in the DETAIL, by their keys; returns how many. */
+static int
+values_of_detail(const Refusal *refusal, int *values)
+{
+	const RefusalDef *def = &refusal_defs[refusal->code];
+	int			count = 0;
+
+	for (int i = 0; i < REFUSAL_MAX_VALUES; i++)
+	{
+		int			place = count;
+
+		if (!is_in_detail(def->values[i].kind, refusal->values[i]))
+			continue;
+		for (; place > 0 && is_key_before(def->values[i].key,
+										  def->values[values[place - 1]].key);
+			 place--)
+			values[place] = values[place - 1];
+		values[place] = i;
+		count++;
+	}
+	return count;
+}
+
+const char *
 refusal_detail(const Refusal *refusal)
 {
 	const RefusalDef *def = &refusal_defs[refusal->code];
-	JsonbParseState *state = NULL;
+	int			values[REFUSAL_MAX_VALUES];
+	int			count = values_of_detail(refusal, values);
+	StringInfoData detail;
 
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < REFUSAL_MAX_VALUES; i++)
-		if (is_in_detail(def->values[i].kind, refusal->values[i]))
-			push_value(&state, def->values[i].kind, def->values[i].key,
-					   refusal->values[i]);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	initStringInfo(&detail);
+	appendStringInfoChar(&detail, '{');
+	for (int i = 0; i < count; i++)
+	{
+		appendStringInfoString(&detail, i == 0 ? "\"" : ", \"");
+		appendStringInfoString(&detail, def->values[values[i]].key);
+		appendStringInfoString(&detail, "\": ");
+		append_json(&detail, def->values[values[i]].kind,
+					refusal->values[values[i]]);
+	}
+	appendStringInfoChar(&detail, '}');
+	return detail.data;
 }
 
 /* ---- a copy ---- */
@@ -365,15 +418,11 @@ refusal_errcode(RefusalCode code)
 void
 refusal_raise(const Refusal *refusal)
 {
-	Jsonb	   *detail = refusal_detail(refusal);
-	char	   *detail_text = JsonbToCString(NULL, &detail->root,
-											 VARSIZE(detail));
-
 	ereport(ERROR,
 			(errcode(refusal_errcode(refusal->code)),
 			 errmsg_internal("%s", refusal_message(refusal)),
 	/* An escape is the same to whoever parses the JSON. */
-			 errdetail_internal("%s", printable(detail_text))));
+			 errdetail_internal("%s", printable(refusal_detail(refusal)))));
 }
 
 void

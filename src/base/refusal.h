@@ -10,7 +10,6 @@
 #define COMMERCE_REFUSAL_H
 
 #include "base/compat.h"
-#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
 /* Most values that one refusal tells. */
@@ -96,7 +95,9 @@ extern Refusal *refusal_copy(const Refusal *refusal);
 /* For a caller that returns it instead of raising it. */
 extern const char *refusal_sqlstate(const Refusal *refusal);
 extern const char *refusal_message(const Refusal *refusal);
-extern Jsonb *refusal_detail(const Refusal *refusal);
+
+/* The JSON object, in the notation of jsonb. */
+extern const char *refusal_detail(const Refusal *refusal);
 
 /* As an error code. */
 extern int	refusal_errcode(RefusalCode code);
