@@ -96,7 +96,7 @@ tap()
 	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
 	TESTDIR=$SCRATCH TESTDATADIR=$SCRATCH/tmp_check TESTLOGDIR=$SCRATCH/tmp_check/log \
 		PG_REGRESS=$pgxs/test/regress/pg_regress \
-		prove -j 2 --rules 'seq=test/t/0{39,41,42,46,47}_*' --rules 'par=**' \
+		prove -j 2 --timer --rules 'seq=test/t/0{39,41,42,46,47}_*' --rules 'par=**' \
 		-I "$pgxs/test/perl" $(files_of test/t .pl $tap_asked)
 }
 
