@@ -137,39 +137,20 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION commerce_router.note_shortage IS
 'Tells the other sessions of this router that all nodes together have so little, asked after begin_asking() returned this mark. Raises 22004, 22023.';
 
-CREATE FUNCTION commerce_router.known_shortage(counter text, object_id bigint, since bigint)
-RETURNS bigint
-AS 'MODULE_PATHNAME', 'commerce_known_shortage'
-LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION commerce_router.known_shortage IS
-'What all nodes together had, for whoever took the mark since before they were asked; NULL: that is not known. Raises 22004, 22023.';
-
--- One at a time, at a router: those who waited meanwhile are told what it found, so that
--- the end of a rush asks the nodes once for all who come too late.
-CREATE FUNCTION commerce_router.gather(counter text, object_id bigint, wanted bigint, taker integer,
-	since bigint DEFAULT commerce_router.shortage_mark())
+CREATE FUNCTION commerce_router.gather_now(counter text, object_id bigint, wanted bigint, taker integer)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $gather$
+AS $gather_now$
 DECLARE
 	mark bigint;
-	total bigint := commerce_router.known_shortage(counter, object_id, since);
+	total bigint;
 	here bigint;
 	away integer;
 	found commerce_router.counter_at[];
 	giver record;
 	moved record;
 BEGIN
-	IF total < wanted THEN
-		RETURN total;
-	END IF;
-	PERFORM pg_advisory_xact_lock(hashtextextended('commerce_router.gather ' || counter, object_id));
-	total := commerce_router.known_shortage(counter, object_id, since);
-	IF total < wanted THEN
-		RETURN total;
-	END IF;
-
 	mark := commerce_router.begin_asking();
 	found := ARRAY(SELECT s FROM commerce_router.sweep(counter, object_id) s);
 	SELECT sum(s.unsold), max(s.available) FILTER (WHERE s.node_no = taker),
@@ -209,53 +190,24 @@ BEGIN
 	END LOOP;
 	RETURN NULL;
 END
-$gather$;
+$gather_now$;
+COMMENT ON FUNCTION commerce_router.gather_now IS
+'Asks all nodes, for gather(), which lets one session at a time do that.';
+
+CREATE FUNCTION commerce_router.gather(counter text, object_id bigint, wanted bigint, taker integer,
+	since bigint DEFAULT commerce_router.shortage_mark())
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'commerce_gather'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION commerce_router.gather IS
-'Has other nodes give node taker units, so that it has wanted of them. NULL: it may have, to be tried; else how many there are at all nodes together, fewer than wanted: that is certain. since: the mark of before the call. Raises SC901 where a node is away without which nobody can say.';
+'Has other nodes give node taker units, so that it has wanted of them. NULL: it may have, to be tried; else how many there are at all nodes together, fewer than wanted: that is certain. since: the mark of before the call. Raises 22004, 22023, SC901 where a node is away without which nobody can say.';
 
 CREATE FUNCTION commerce_router.gather_stock(refused jsonb, taker integer,
-	since bigint DEFAULT commerce_router.shortage_mark(),
-	OUT message text, OUT detail text)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $gather_stock$
-DECLARE
-	line record;
-	total bigint;
-	shortages jsonb := '[]';
-BEGIN
-	FOR line IN
-		SELECT (l->>'option_id')::bigint AS option_id, (l->>'requested')::numeric AS requested
-		FROM jsonb_array_elements(refused->'shortages') WITH ORDINALITY e (l, nth)
-		ORDER BY nth
-	LOOP
-		total := commerce_router.gather('stock', line.option_id, least(line.requested, 9223372036854775807)::bigint, taker, since);
-		IF total IS NOT NULL THEN
-			shortages := shortages || jsonb_build_object('option_id', line.option_id,
-				'requested', line.requested, 'available', total);
-		END IF;
-	END LOOP;
-	IF shortages <> '[]' THEN
-		message := format('insufficient stock of product option %s', shortages->0->>'option_id');
-		detail := jsonb_build_object('shortages', shortages);
-	END IF;
-END
-$gather_stock$;
+	since bigint DEFAULT commerce_router.shortage_mark())
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'commerce_gather_stock'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION commerce_router.gather_stock IS
-'What is to become of an order that node taker refused with SC301, by its DETAIL: NULLs, to be tried again, or the refusal with what all nodes have together.';
-
-CREATE FUNCTION commerce_router.gather_quota(refused jsonb, taker integer,
-	since bigint DEFAULT commerce_router.shortage_mark(),
-	OUT message text, OUT detail text)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $gather_quota$
-BEGIN
-	IF commerce_router.gather('coupon_quota', (refused->>'policy_id')::bigint, 1, taker, since) IS NOT NULL THEN
-		message := format('coupon policy %s is sold out', refused->>'policy_id');
-		detail := refused;
-	END IF;
-END
-$gather_quota$;
-COMMENT ON FUNCTION commerce_router.gather_quota IS
-'The same for a coupon that node taker refused with SC203.';
+'What is to become of an order that node taker refused with SC301, by its DETAIL: NULL, to be tried again, or message and DETAIL with what all nodes have together. Raises 22004, SC901.';

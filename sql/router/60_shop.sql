@@ -378,15 +378,15 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $place_short_order$
 DECLARE
-	gathered record;
+	refusal text[];
 	told commerce_router.answer;
 	reason text;
 BEGIN
 	FOR try IN 1..20 LOOP
-		SELECT * INTO gathered FROM commerce_router.gather_stock(answer.detail, node.node_no);
-		IF gathered.message IS NOT NULL THEN
-			answer.message := gathered.message;
-			answer.detail := gathered.detail::jsonb;
+		refusal := commerce_router.gather_stock(answer.detail, node.node_no);
+		IF refusal IS NOT NULL THEN
+			answer.message := refusal[1];
+			answer.detail := refusal[2]::jsonb;
 			RETURN;
 		END IF;
 		told := commerce_router.place_orders(node.conninfo, jsonb_build_array(request))::commerce_router.answer;

@@ -9,8 +9,7 @@
  * Three refusals are not the last word. The node may have given the user's
  * bucket away: the router asks who has it, until somebody does, and notes that
  * once it was right. Or it has too little of an option, or of a policy's quota:
- * then units come from other nodes, if there are any: gather_stock() and
- * gather_quota(), in SQL.
+ * gather.c.
  */
 #include "postgres.h"
 
@@ -25,6 +24,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "router/forward.h"
+#include "router/gather.h"
 #include "router/map.h"
 #include "router/shortage.h"
 #include "utils/builtins.h"
@@ -146,79 +146,6 @@ ask(FunctionCallInfo fcinfo, Forward *forward, int32 bucket, int32 found,
 
 /* ---- not the last word ---- */
 
-/* What stands for an answer that the node alone could not give. */
-typedef struct Gatherer
-{
-	const char *sqlstate;
-	const char *query;
-	SPIPlanPtr	plan;			/* kept by the session */
-} Gatherer;
-
-#define GATHERERS	2
-
-static Gatherer gatherers[GATHERERS] = {
-	{
-		.sqlstate = "SC301",
-		.query = "SELECT message, detail"
-		" FROM commerce_router.gather_stock($1::jsonb, $2, $3)"
-	},
-	{
-		.sqlstate = "SC203",
-		.query = "SELECT message, detail"
-		" FROM commerce_router.gather_quota($1::jsonb, $2, $3)"
-	}
-};
-
-/*
- * Give the node what others have, and return false: to be tried again. Or they
- * have too little together: then the answer says so.
- */
-static bool
-gather(Gatherer *gatherer, Answer *answer, int32 node_no, int64 mark)
-{
-	MemoryContext caller_context = CurrentMemoryContext;
-	Oid			types[] = {TEXTOID, INT4OID, INT8OID};
-	Datum		values[] = {
-		CStringGetTextDatum(answer->texts[DETAIL]), Int32GetDatum(node_no),
-		Int64GetDatum(mark)
-	};
-	bool		is_final;
-
-	SPI_connect();
-	if (gatherer->plan == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(gatherer->query, lengthof(types), types);
-
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare to look at the other nodes");
-		gatherer->plan = plan;
-	}
-	if (SPI_execute_plan(gatherer->plan, values, NULL, false, 1) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not look at the other nodes");
-	is_final = SPI_processed == 1 &&
-		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1) != NULL;
-	if (is_final)
-		for (int i = 0; i < 2; i++)
-			answer->texts[MESSAGE + i] =
-				MemoryContextStrdup(caller_context,
-									SPI_getvalue(SPI_tuptable->vals[0],
-												 SPI_tuptable->tupdesc, i + 1));
-	SPI_finish();
-	return is_final;
-}
-
-/* Is this what the caller is told? Else to be tried again. */
-static bool
-is_last_word(Answer *answer, const MapNode *node, int64 mark)
-{
-	if (answer->texts[SQLSTATE] != NULL)
-		for (int i = 0; i < GATHERERS; i++)
-			if (strcmp(answer->texts[SQLSTATE], gatherers[i].sqlstate) == 0)
-				return gather(&gatherers[i], answer, node->node_no, mark);
-	return true;
-}
-
 /*
  * Which node has the bucket, whose node by the map says that it has not? Waits
  * while it is on its way, then raises SC901.
@@ -308,7 +235,7 @@ commerce_route(PG_FUNCTION_ARGS)
 		answer = ask(fcinfo, forward, bucket, found, &node);
 		if (bucket_is_elsewhere(&answer))
 			found = bucket >= 0 ? await_bucket(bucket) : 0;
-		else if (is_last_word(&answer, node, mark))
+		else if (gather_for_answer(&answer, node->node_no, mark))
 			break;
 		if (tries == MAX_TRIES)
 			forward_unavailable(node, answer.texts[MESSAGE]);

@@ -46,15 +46,13 @@ shortage_mark(void)
 	return shortages ? pg_atomic_read_u64(&shortages->mark) : 0;
 }
 
-/* Arguments 0 and 1 of an entry point: which option or policy. */
 static Shortage
-read_object(FunctionCallInfo fcinfo)
+shortage_of(const char *counter, int64 object_id)
 {
-	char	   *counter = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Shortage	object = {
 		.database_id = MyDatabaseId,
 		.is_quota = strcmp(counter, "coupon_quota") == 0,
-		.object_id = PG_GETARG_INT64(1)
+		.object_id = object_id
 	};
 
 	if (!object.is_quota && strcmp(counter, "stock") != 0)
@@ -79,6 +77,22 @@ is_of(const Shortage *noted, const Shortage *object)
 	return noted->database_id == object->database_id &&
 		noted->is_quota == object->is_quota &&
 		noted->object_id == object->object_id;
+}
+
+bool
+shortage_known(const char *counter, int64 object_id, int64 since,
+			   int64 *total)
+{
+	Shortage	object = shortage_of(counter, object_id);
+	Shortage	noted;
+
+	if (shortages == NULL)
+		return false;
+	SpinLockAcquire(&shortages->lock);
+	noted = *place_of_shortage(&object);
+	SpinLockRelease(&shortages->lock);
+	*total = noted.total;
+	return is_of(&noted, &object) && noted.mark > since;
 }
 
 static Entry shortage_mark_entry = {
@@ -115,7 +129,8 @@ static Entry note_shortage_entry = {
 /* All nodes together have this, and somebody wanted more. */
 ENTRY_POINT(note_shortage)
 {
-	Shortage	object = read_object(fcinfo);
+	Shortage	object = shortage_of(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+									 PG_GETARG_INT64(1));
 	Shortage   *place;
 
 	object.mark = PG_GETARG_INT64(2);
@@ -128,31 +143,6 @@ ENTRY_POINT(note_shortage)
 		*place = object;
 	SpinLockRelease(&shortages->lock);
 	PG_RETURN_VOID();
-}
-
-static Entry known_shortage_entry = {
-	.arguments = {
-		{"counter", TEXTOID},
-		{"object_id", INT8OID},
-		{"since", INT8OID}
-	},
-	.type = INT8OID
-};
-
-/* What all nodes together had, asked after the mark; NULL: nobody has. */
-ENTRY_POINT(known_shortage)
-{
-	Shortage	object = read_object(fcinfo);
-	Shortage	noted;
-
-	if (shortages == NULL)
-		PG_RETURN_NULL();
-	SpinLockAcquire(&shortages->lock);
-	noted = *place_of_shortage(&object);
-	SpinLockRelease(&shortages->lock);
-	if (!is_of(&noted, &object) || noted.mark <= PG_GETARG_INT64(2))
-		PG_RETURN_NULL();
-	PG_RETURN_INT64(noted.total);
 }
 
 /* ---- start ---- */

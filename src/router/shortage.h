@@ -18,6 +18,13 @@
 /* Whoever asks the nodes from now on gets a higher one. 0: nothing is noted. */
 extern int64 shortage_mark(void);
 
+/*
+ * What all nodes together had, asked after the mark; false: nobody has.
+ * Raises 22023 unless the counter is stock or coupon_quota.
+ */
+extern bool shortage_known(const char *counter, int64 object_id, int64 since,
+						   int64 *total);
+
 /* Called once, by _PG_init. */
 extern void shortage_init(void);
 

@@ -23,15 +23,24 @@ stop_nodes()
 }
 trap stop_nodes EXIT
 
-# new_cluster COUNT: so many nodes with equal parts of users and of all options' stock, and
-# the router in front of them.
+# The buckets of node N of COUNT with users.
+buckets()
+{
+	[ "$1" -lt $first ] || echo "[$((($1 - first) * 4096 / $2)),$((($1 - first + 1) * 4096 / $2)))"
+}
+
+# new_cluster COUNT: so many nodes with equal parts of the users and of all options' stock,
+# and the router in front of them. One node has all; before several stands the home of the
+# catalogue, which has no users.
 new_cluster()
 {
 	stop_nodes
 	rm -rf "$SCRATCH"/node*
+	first=1 servers=1
+	[ "$1" = 1 ] || { first=2 servers=$(($1 + 1)); }
 	run_sql -c 'DROP EXTENSION IF EXISTS commerce_router CASCADE' -c 'CREATE EXTENSION commerce_router CASCADE' 2>/dev/null
-	count=$1 first_id=
-	for n in $(seq "$count"); do
+	count=$1 clients=$(($1 * CLIENTS)) first_id=
+	for n in $(seq $servers); do
 		initdb -D "$SCRATCH/node$n" -U postgres -A trust --no-locale -E UTF8 --no-sync --no-instructions >/dev/null
 		cat >>"$SCRATCH/node$n/postgresql.conf" <<-SETTINGS
 			listen_addresses = ''
@@ -48,8 +57,7 @@ new_cluster()
 			CREATE EXTENSION commerce;
 			CREATE ROLE router LOGIN;
 			SELECT commerce.grant_access('router', 'router');
-			SELECT count(*) FROM commerce.join_cluster($n, '{[$(((n - 1) * 4096 / count)),$((n * 4096 / count)))}',
-				${first_id:-NULL}, force => true);
+			SELECT count(*) FROM commerce.join_cluster($n, '{$(buckets "$n" "$count")}', ${first_id:-NULL}, force => true);
 			SELECT count(commerce.create_user('buyer', id)), count(commerce.charge_balance(id, 1000000000))
 			FROM generate_series(1, $users) id, commerce.cluster_membership m
 			WHERE get_bit(m.buckets, commerce.bucket(id)) = 1;
@@ -63,9 +71,12 @@ new_cluster()
 			$([ "$n" = 1 ] && echo true || echo false))"
 	done >/dev/null
 	run_sql -c "SELECT count(commerce.create_product('shirt', 1))" \
-		-c "SELECT count(commerce.create_product_option(1, 'option ' || n, 100, 1000000, n)) FROM generate_series(1, 20) n" \
+		-c "SELECT count(commerce.create_product_option(1, 'option ' || n, 100, 0, n)) FROM generate_series(1, 20) n" \
 		-c "SELECT count(commerce.create_product_option(1, 'gone', 100, 0, 1000))" \
-		-c "SELECT count(commerce_router.gather('stock', n, 500000, 2)) FROM generate_series(1, 20) n WHERE $count > 1" >/dev/null
+		>/dev/null
+	for n in $(seq $first $servers); do
+		on_node "$n" run_sql -c "SELECT count(commerce.adjust_stock(o, 1000000)) FROM generate_series(1, 20) o"
+	done >/dev/null
 }
 
 # Seconds of CPU that all processes of a server's have used.
@@ -75,10 +86,10 @@ used_by() # POSTMASTER-PID-FILE
 		{ id = $1; sub(/.*\) /, ""); if ($2 == postmaster || id == postmaster) used += $12 + $13 + $14 + $15 }
 		END { print used / tick }'
 }
-used() # COUNT: the router, then all nodes
+used() # the router, then all nodes
 {
 	used_by "$PGDATA/postmaster.pid"
-	for n in $(seq "$1"); do used_by "$SCRATCH/node$n/postmaster.pid"; done | awk '{ n += $1 } END { print n }'
+	for n in $(seq $servers); do used_by "$SCRATCH/node$n/postmaster.pid"; done | awk '{ n += $1 } END { print n }'
 }
 
 cat >"$SCRATCH/order.pgbench" <<-'SQL'
@@ -91,10 +102,10 @@ SQL
 calls()
 {
 	if [ "$1" = order ]; then
-		pgbench_ok "$SCRATCH/pgbench.log" -c "$CLIENTS" -T "$2" -D first=1 -D last=20 -f "$SCRATCH/order.pgbench" || return
+		pgbench_ok "$SCRATCH/pgbench.log" -c "$clients" -T "$2" -D first=1 -D last=20 -f "$SCRATCH/order.pgbench" || return
 		processed "$SCRATCH/pgbench.log"
 	else
-		"$SCRATCH/refused" "$CLIENTS" "$2" SC301 $users \
+		"$SCRATCH/refused" "$clients" "$2" SC301 $users \
 			"SELECT * FROM commerce.place_order(\$1, '[{\"option_id\":1000,\"quantity\":1}]')" |
 			awk -v seconds="$2" '{ printf "%d\n", $1 * seconds }'
 	fi
@@ -106,9 +117,9 @@ cpu()
 {
 	local port=$router_port before after made
 	[ "$2" = routed ] || port=$((router_port + 1))
-	before=$(used "$3" | xargs)
+	before=$(used | xargs)
 	made=$(PGPORT=$port calls "$1" "$4") || failed=1
-	after=$(used "$3" | xargs)
+	after=$(used | xargs)
 	echo "${made:-0} $before $after" | awk '$1 == 0 { print "0 0 0"; exit }
 		{ printf "%d %.0f %.0f\n", $1, ($4 - $2) / $1 * 1e6, ($5 - $3) / $1 * 1e6 }'
 }
@@ -135,10 +146,10 @@ cpu_lines()
 	done
 }
 
-# at_all_nodes COUNT SQL: the sum of what they answer.
+# at_all_nodes SQL: the sum of what they answer.
 at_all_nodes()
 {
-	for n in $(seq "$1"); do on_node "$n" run_sql -c "$2"; done | awk '{ n += $1 } END { print n + 0 }'
+	for n in $(seq $servers); do on_node "$n" run_sql -c "$1"; done | awk '{ n += $1 } END { print n + 0 }'
 }
 
 # sell_most COUNT OPTION HOW: sells 95 of 100 units, and prints what share of the orders
@@ -147,20 +158,20 @@ sell_most()
 {
 	local stock=10000 orders transfers option=$2
 	run_sql -c "SELECT count(commerce.create_product_option(1, '$3', 100, 0, $option))" >/dev/null
-	for n in $(seq "$1"); do
-		[ "$3" = evenly ] || [ "$n" = 1 ] || continue
+	for n in $(seq $first $servers); do
+		[ "$3" = evenly ] || [ "$n" = $first ] || continue
 		on_node "$n" run_sql -c "SELECT count(commerce.adjust_stock($option, $([ "$3" = evenly ] && echo $((stock / $1)) || echo $stock)))"
 	done >/dev/null
-	pgbench_ok "$SCRATCH/pgbench.log" -c "$CLIENTS" -t $((stock * 95 / 100 / CLIENTS)) -D "first=$option" -D "last=$option" \
+	pgbench_ok "$SCRATCH/pgbench.log" -c "$clients" -t $((stock * 95 / 100 / clients)) -D "first=$option" -D "last=$option" \
 		-f "$SCRATCH/order.pgbench" || failed=1
 	orders=$(processed "$SCRATCH/pgbench.log")
-	transfers=$(at_all_nodes "$1" "SELECT count(*) FROM commerce.transfers_out WHERE counter = 'stock' AND object_id = $option")
+	transfers=$(at_all_nodes "SELECT count(*) FROM commerce.transfers_out WHERE counter = 'stock' AND object_id = $option")
 	echo "$orders $transfers" | awk -v count="$1" -v how="$3" '{
 		printf "- %d nodes, stock %s: %d of the first %d orders of %d units needed a transfer, %.2f %%\n",
 			count, how == "evenly" ? "in equal parts" : "at one of them", $2, $1, '$stock', 100 * $2 / $1 }'
 }
 
-# last_units COUNT: 8 buyers for 50 units, all at the first node, once a round.
+# last_units COUNT: 8 buyers for 50 units, all at one node, once a round.
 last_units()
 {
 	local option transfers=0
@@ -168,13 +179,13 @@ last_units()
 	for round in $(seq "$ROUNDS"); do
 		option=$((2000 + round))
 		run_sql -c "SELECT count(commerce.create_product_option(1, 'last', 100, 0, $option))" >/dev/null
-		on_node 1 run_sql -c "SELECT count(commerce.adjust_stock($option, 50))" >/dev/null
+		on_node $first run_sql -c "SELECT count(commerce.adjust_stock($option, 50))" >/dev/null
 		pgbench_ok "$SCRATCH/pgbench.log" -c 8 -t 6 -D "first=$option" -D "last=$option" -l --log-prefix="$SCRATCH/last" \
 			-f "$SCRATCH/order.pgbench" || failed=1
 		cat "$SCRATCH"/last.* >>"$SCRATCH/latencies.$1"
 		rm -f "$SCRATCH"/last.*
 	done
-	transfers=$(at_all_nodes "$1" "SELECT count(*) FROM commerce.transfers_out WHERE object_id > 2000")
+	transfers=$(at_all_nodes "SELECT count(*) FROM commerce.transfers_out WHERE object_id > 2000")
 	sort -n -k 3 "$SCRATCH/latencies.$1" | awk -v count="$1" -v transfers="$transfers" -v rounds="$ROUNDS" '
 		{ ms[NR] = $3 / 1000 }
 		END { printf "- %d nodes, the last 50 units and 8 buyers, %d times: %d orders, median %.1f ms, 95 %% within %.1f ms, the longest %.1f ms; %d transfers\n",
@@ -184,7 +195,7 @@ last_units()
 echo
 echo "### A cluster"
 echo
-echo "| place_order, 1 line, $CLIENTS clients | nodes | calls | router, μs of CPU a call | nodes, μs | router / nodes | calls for a second of CPU |"
+echo "| place_order, 1 line, $CLIENTS clients a node | nodes | calls | router, μs of CPU a call | nodes, μs | router / nodes | calls for a second of CPU |"
 echo "|---|---:|---:|---:|---:|---:|---:|"
 notes=$SCRATCH/notes
 : >"$notes"
