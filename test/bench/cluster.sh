@@ -111,28 +111,31 @@ calls()
 	fi
 }
 
-# cpu WHAT WHERE COUNT SECONDS: prints calls, and microseconds of CPU a call of the router and
-# of the nodes.
+# cpu WHAT WHERE: prints calls, and microseconds of CPU a call of the router and of the nodes:
+# of a long run, less those of a short one. What it takes to connect each session to each
+# node is in both.
 cpu()
 {
-	local port=$router_port before after made
+	local port=$router_port before between after few many
 	[ "$2" = routed ] || port=$((router_port + 1))
 	before=$(used | xargs)
-	made=$(PGPORT=$port calls "$1" "$4") || failed=1
+	few=$(PGPORT=$port calls "$1" 3) || failed=1
+	between=$(used | xargs)
+	many=$(PGPORT=$port calls "$1" $((3 + 2 * SECONDS_EACH))) || failed=1
 	after=$(used | xargs)
-	echo "${made:-0} $before $after" | awk '$1 == 0 { print "0 0 0"; exit }
-		{ printf "%d %.0f %.0f\n", $1, ($4 - $2) / $1 * 1e6, ($5 - $3) / $1 * 1e6 }'
+	echo "${few:-0} ${many:-0} $before $between $after" | awk '$2 <= $1 { print "0 0 0"; exit }
+		{ n = ($2 - $1) / 1e6; printf "%d %.0f %.0f\n", $2 - $1, ($7 - 2 * $5 + $3) / n, ($8 - 2 * $6 + $4) / n }'
 }
 
 # cpu_lines COUNT: lines of the table, medians of all rounds.
 cpu_lines()
 {
-	local side sides what
+	local side sides
 	sides="order:routed refusal:routed"
 	[ "$1" != 1 ] || sides="order:direct $sides refusal:direct"
-	for side in $sides; do cpu "${side%:*}" "${side#*:}" "$1" 2 >/dev/null; rm -f "$SCRATCH/$side.cpu"; done
+	for side in $sides; do rm -f "$SCRATCH/$side.cpu"; done
 	for round in $(seq "$ROUNDS"); do
-		for side in $sides; do cpu "${side%:*}" "${side#*:}" "$1" "$SECONDS_EACH" >>"$SCRATCH/$side.cpu"; done
+		for side in $sides; do cpu "${side%:*}" "${side#*:}" >>"$SCRATCH/$side.cpu"; done
 	done
 	for side in $sides; do
 		sort -n -k 3 "$SCRATCH/$side.cpu" | awk -v side="$side" -v count="$1" '
@@ -140,6 +143,7 @@ cpu_lines()
 			{ calls += $1; router[NR] = part[2] == "direct" ? 0 : $2; nodes[NR] = $3 }
 			END {
 				n = int((NR + 1) / 2)
+				if (!nodes[n]) { print "| " part[1] ", " part[2] " | " count " | **INVALID** |"; exit 1 }
 				printf "| %s, %s | %d | %d | %d | %d | %.2f | %d |\n", part[1], part[2], count, calls,
 					router[n], nodes[n], router[n] / nodes[n], 1e6 / (nodes[n] + router[n])
 			}'
