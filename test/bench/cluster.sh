@@ -175,6 +175,14 @@ sell_most()
 			count, how == "evenly" ? "in equal parts" : "at one of them", $2, $1, '$stock', 100 * $2 / $1 }'
 }
 
+# look COUNT: how long it takes to ask all nodes what they have of an option, one session.
+look()
+{
+	echo "SELECT count(*) FROM commerce_router.sweep('stock', 1000);" >"$SCRATCH/look.pgbench"
+	pgbench_ok "$SCRATCH/pgbench.log" -c 1 -j 1 -t 500 -f "$SCRATCH/look.pgbench" || failed=1
+	sed -n "s/^latency average = \(.*\)/- $1 nodes and the home of the catalogue: all are asked what they have of an option in \1/p" "$SCRATCH/pgbench.log"
+}
+
 # last_units COUNT: 8 buyers for 50 units, all at one node, once a round.
 last_units()
 {
@@ -211,6 +219,7 @@ for count in $NODES; do
 	{
 		sell_most "$count" 1001 evenly
 		sell_most "$count" 1002 unevenly
+		look "$count"
 		last_units "$count"
 		expect "invariants violated in a cluster of $count" 0 "$(run_sql -c 'SELECT count(*) FROM commerce.verify()')"
 	} >>"$notes"
