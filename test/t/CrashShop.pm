@@ -187,8 +187,11 @@ sub kill_relay
 sub fill_for_a_while
 {
 	my ($name) = @_;
+	my $from = -s $node->logfile;
 
 	fill_disk($name);
+	# However slowly the sessions write.
+	wait_until(sub { slurp_file($node->logfile, $from) =~ /No space left on device/ });
 	sleep 0.3 + rand 1;
 	$node->stop('immediate', fail_ok => 1) if rand() < 0.3;
 	free_disk($name);
