@@ -61,6 +61,8 @@ new_cluster()
 			SELECT count(commerce.create_user('buyer', id)), count(commerce.charge_balance(id, 1000000000))
 			FROM generate_series(1, $users) id, commerce.cluster_membership m
 			WHERE get_bit(m.buckets, commerce.bucket(id)) = 1;
+			CREATE TABLE buyers AS SELECT row_number() OVER () AS n, user_id FROM commerce.users;
+			ALTER TABLE buyers ADD PRIMARY KEY (n);
 		SQL
 		first_id=$(on_node "$n" run_sql -c 'SELECT first_id FROM commerce.cluster_membership')
 		[ "$n" != 1 ] || on_node 1 run_sql -c 'SELECT commerce.publish_catalogue()'
@@ -98,16 +100,40 @@ cat >"$SCRATCH/order.pgbench" <<-'SQL'
 	SELECT order_id FROM commerce.place_order(:user_id, ('[{"option_id":' || :option_id || ',"quantity":1}]')::jsonb);
 SQL
 
-# calls WHAT SECONDS: how many there were.
+# The same without a router, for the users of the node.
+cat >"$SCRATCH/direct.pgbench" <<-'SQL'
+	\set n random(1, :buyers)
+	\set option_id random(1, 20)
+	SELECT order_id FROM commerce.place_order((SELECT b.user_id FROM buyers b WHERE b.n = :n),
+		('[{"option_id":' || :option_id || ',"quantity":1}]')::jsonb);
+SQL
+
+# At all nodes at once, each with its clients.
+direct_orders() # SECONDS
+{
+	for n in $(seq $first $servers); do
+		buyers=$(on_node "$n" run_sql -c 'SELECT count(*) FROM buyers')
+		on_node "$n" pgbench_ok "$SCRATCH/direct.$n" -c "$CLIENTS" -T "$1" -D "buyers=$buyers" -f "$SCRATCH/direct.pgbench" &
+	done
+	wait
+	for n in $(seq $first $servers); do
+		grep -q '^number of failed transactions: 0 ' "$SCRATCH/direct.$n" || return
+	done
+	for n in $(seq $first $servers); do processed "$SCRATCH/direct.$n"; done | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# calls WHAT WHERE SECONDS: how many there were.
 calls()
 {
-	if [ "$1" = order ]; then
-		pgbench_ok "$SCRATCH/pgbench.log" -c "$clients" -T "$2" -D first=1 -D last=20 -f "$SCRATCH/order.pgbench" || return
+	if [ "$1:$2" = order:direct ]; then
+		direct_orders "$3"
+	elif [ "$1" = order ]; then
+		pgbench_ok "$SCRATCH/pgbench.log" -c "$clients" -T "$3" -D first=1 -D last=20 -f "$SCRATCH/order.pgbench" || return
 		processed "$SCRATCH/pgbench.log"
 	else
-		"$SCRATCH/refused" "$clients" "$2" SC301 $users \
+		PGPORT=$port "$SCRATCH/refused" "$clients" "$3" SC301 $users \
 			"SELECT * FROM commerce.place_order(\$1, '[{\"option_id\":1000,\"quantity\":1}]')" |
-			awk -v seconds="$2" '{ printf "%d\n", $1 * seconds }'
+			awk -v seconds="$3" '{ printf "%d\n", $1 * seconds }'
 	fi
 }
 
@@ -119,9 +145,9 @@ cpu()
 	local port=$router_port before between after few many
 	[ "$2" = routed ] || port=$((router_port + 1))
 	before=$(used | xargs)
-	few=$(PGPORT=$port calls "$1" 3) || failed=1
+	few=$(calls "$1" "$2" 3) || failed=1
 	between=$(used | xargs)
-	many=$(PGPORT=$port calls "$1" $((3 + 2 * SECONDS_EACH))) || failed=1
+	many=$(calls "$1" "$2" $((3 + 2 * SECONDS_EACH))) || failed=1
 	after=$(used | xargs)
 	echo "${few:-0} ${many:-0} $before $between $after" | awk '$2 <= $1 { print "0 0 0"; exit }
 		{ n = ($2 - $1) / 1e6; printf "%d %.0f %.0f\n", $2 - $1, ($7 - 2 * $5 + $3) / n, ($8 - 2 * $6 + $4) / n }'
@@ -131,8 +157,8 @@ cpu()
 cpu_lines()
 {
 	local side sides
-	sides="order:routed refusal:routed"
-	[ "$1" != 1 ] || sides="order:direct $sides refusal:direct"
+	sides="order:direct order:routed refusal:routed"
+	[ "$1" != 1 ] || sides="$sides refusal:direct"
 	for side in $sides; do rm -f "$SCRATCH/$side.cpu"; done
 	for round in $(seq "$ROUNDS"); do
 		for side in $sides; do cpu "${side%:*}" "${side#*:}" >>"$SCRATCH/$side.cpu"; done
