@@ -210,4 +210,4 @@ AS 'MODULE_PATHNAME', 'commerce_gather_stock'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION commerce_router.gather_stock IS
-'What is to become of an order that node taker refused with SC301, by its DETAIL: NULL, to be tried again, or message and DETAIL with what all nodes have together. Raises 22004, SC901.';
+'What is to become of an order that node taker refused with SC301, by its DETAIL: NULL, to be tried again, or message and DETAIL with what all nodes have together. Raises 22004, 22023, SC901.';

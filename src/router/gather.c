@@ -14,8 +14,10 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "router/gather.h"
 #include "router/shortage.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -41,15 +43,21 @@ is_known_short(const Wanted *wanted, int64 *total)
 						  total) && *total < wanted->quantity;
 }
 
-static void
-take_turn(const Wanted *wanted)
+/* As pg_advisory_xact_lock() names its lock, so that others can see it. */
+static LOCKTAG
+turn_of(const Wanted *wanted)
 {
 	char	   *name = psprintf("commerce_router.gather %s", wanted->counter);
-	Datum		key = DirectFunctionCall2Coll(hashtextextended, C_COLLATION_OID,
-											  CStringGetTextDatum(name),
-											  Int64GetDatum(wanted->object_id));
+	Datum		hash =
+		DirectFunctionCall2Coll(hashtextextended, C_COLLATION_OID,
+								CStringGetTextDatum(name),
+								Int64GetDatum(wanted->object_id));
+	uint64		key = DatumGetUInt64(hash);
+	LOCKTAG		tag;
 
-	DirectFunctionCall1(pg_advisory_xact_lock_int8, key);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32),
+						 (uint32) key, 1);
+	return tag;
 }
 
 static bool
@@ -84,14 +92,32 @@ gather_now(const Wanted *wanted, int64 *total)
 	return !is_null;
 }
 
-/* Do all nodes together have too little? Else the taker may have enough now. */
+/*
+ * Do all nodes together have too little? Else the taker may have enough now.
+ * What is found is known to others at once, and what was moved is committed:
+ * the turn ends here, so that nobody has one while it waits for another.
+ */
 static bool
 gather(const Wanted *wanted, int64 *total)
 {
+	LOCKTAG		turn;
+	bool		is_short;
+
 	if (is_known_short(wanted, total))
 		return true;
-	take_turn(wanted);
-	return is_known_short(wanted, total) || gather_now(wanted, total);
+	turn = turn_of(wanted);
+	(void) LockAcquire(&turn, ExclusiveLock, false, false);
+	is_short = is_known_short(wanted, total) || gather_now(wanted, total);
+	LockRelease(&turn, ExclusiveLock, false);
+	return is_short;
+}
+
+pg_noreturn static void
+unexpected_detail(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("a refusal has not the DETAIL that its SQLSTATE has")));
 }
 
 /* An element of shortages: {"available": a, "option_id": b, "requested": c}. */
@@ -106,7 +132,7 @@ read_shortage(JsonbValue *shortage, int64 *option_id, uint64 *requested)
 		!json_whole_number(json_get(object, "option_id", &value), PG_INT64_MIN,
 						   PG_INT64_MAX, option_id) ||
 		json_get(object, "requested", &value) == NULL)
-		elog(ERROR, "unexpected DETAIL of a node");
+		unexpected_detail();
 	*requested = json_whole_number(&value, 0, PG_INT64_MAX, &number) ?
 		(uint64) number : (uint64) PG_INT64_MAX + 1;
 }
@@ -117,13 +143,14 @@ gather_stock(Jsonb *refused, int32 taker, int64 mark)
 {
 	RefusalOptions *options = NULL;
 	JsonbValue	value;
-	JsonbValue *shortages = json_get(&refused->root, "shortages", &value);
+	JsonbValue *shortages = JB_ROOT_IS_OBJECT(refused) ?
+		json_get(&refused->root, "shortages", &value) : NULL;
 	JsonbContainer *list;
 	int			count;
 
 	if (shortages == NULL || shortages->type != jbvBinary ||
 		!JsonContainerIsArray(shortages->val.binary.data))
-		elog(ERROR, "unexpected DETAIL of a node");
+		unexpected_detail();
 	list = shortages->val.binary.data;
 	count = JsonContainerSize(list);
 	for (int i = 0; i < count; i++)
@@ -159,9 +186,10 @@ gather_quota(Jsonb *refused, int32 taker, int64 mark)
 	JsonbValue	value;
 	int64		total;
 
-	if (!json_whole_number(json_get(&refused->root, "policy_id", &value),
+	if (!JB_ROOT_IS_OBJECT(refused) ||
+		!json_whole_number(json_get(&refused->root, "policy_id", &value),
 						   PG_INT64_MIN, PG_INT64_MAX, &wanted.object_id))
-		elog(ERROR, "unexpected DETAIL of a node");
+		unexpected_detail();
 	return gather(&wanted, &total);
 }
 

@@ -167,15 +167,14 @@ is_whole('after all that', 5);
 my $told = 'SELECT commerce_router.shortage_mark()';
 my $late = q(SELECT * FROM commerce.place_order(1, '[{"option_id": 5, "quantity": 1}]'));
 my $before = $router->safe_psql('postgres', $told);
-my ($asking, @callers) = map { my $caller = { err => '' };
-	$caller->{run} = IPC::Run::start([ 'psql', '-X', '-q', '-v', 'VERBOSITY=sqlstate', '-c', $_, $router->connstr('postgres') ],
-		'<', \undef, '>', \$caller->{out}, '2>', \$caller->{err}, IPC::Run::timeout(180));
-	# It holds the lock until the others wait for it.
-	$router->poll_query_until('postgres', q(SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory')) if /pg_sleep/;
-	$caller } q(DO $$ BEGIN
+sub await_turn { $router->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND granted = $_[0]") or die 'nobody waits' }
+
+# It holds the lock until the others wait for it.
+my $asking = start_call($router, q(DO $$ BEGIN
 		PERFORM pg_advisory_xact_lock(hashtextextended('commerce_router.gather stock', 5));
-		WHILE (SELECT count(*) < 6 FROM pg_locks WHERE locktype = 'advisory') LOOP PERFORM pg_sleep(0.01); END LOOP; END $$),
-	($late) x 5;
+		WHILE (SELECT count(*) < 6 FROM pg_locks WHERE locktype = 'advisory') LOOP PERFORM pg_sleep(0.01); END LOOP; END $$));
+await_turn('true');
+my @callers = map { start_call($router, $late) } 1 .. 5;
 IPC::Run::finish($_->{run}) foreach $asking, @callers;
 is(join(' ', map { $_->{err} =~ /(SC\w+)/ } @callers), join(' ', ('SC301') x 5), 'who comes too late is told so');
 is($router->safe_psql('postgres', $told) - $before, 1, 'when one of them has asked all nodes');
@@ -183,5 +182,15 @@ is(sqlstates($router, $late), 'SC301', 'so is the next one');
 is($router->safe_psql('postgres', $told) - $before, 2, 'for whom they are asked anew');
 $nodes[2]->safe_psql('postgres', 'SELECT commerce.adjust_stock(5, 1)');
 is(sqlstates($router, $late), '', 'and who comes after a restock is not');
+
+# Who waits to ask for a second option keeps nobody from the first.
+my $other_turn = start_call($router, q(SELECT pg_advisory_lock(hashtextextended('commerce_router.gather stock', 8)), pg_sleep(180)));
+await_turn('true');
+my $both = start_call($router, $late =~ s/\}]/}, {"option_id": 8, "quantity": 1}]/r);
+await_turn('false');
+is(sqlstates($router, "SET statement_timeout = '60s'; $late"), 'SC301', 'one is answered while the other is waited for');
+$router->safe_psql('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted));
+IPC::Run::finish($_->{run}) foreach $other_turn, $both;
+like($both->{err}, qr/SC301/, 'and who waited is answered too');
 
 done_testing();

@@ -4,10 +4,11 @@ package RouterTest;
 use strict;
 use warnings;
 use Exporter 'import';
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use CommerceTest;
 
-our @EXPORT = qw(new_cluster join_node new_router conninfo users_of answers_at);
+our @EXPORT = qw(start_call new_cluster join_node new_router conninfo users_of answers_at);
 
 # So many nodes with equal shares of the buckets, the first of them home to the
 # catalogue; returns the router and the nodes.
@@ -93,6 +94,17 @@ sub answers_at
 	my $named = join('|', map { quotemeta } keys %name_of) || '(?!)';
 	return map { join("\n", $printed->{$_}, $raised->{$_} =~ /^(?:psql:\S*:\d+: )?((?:ERROR|WARNING|DETAIL|HINT):.*)$/mg)
 		=~ s/(?<!\w)($named)(?!\w)/:$name_of{$1}/gr } 0 .. $#statements;
+}
+
+# A call at a router, under way: run, for IPC::Run::finish(), out and err.
+sub start_call
+{
+	my ($router, $sql) = @_;
+	my $caller = { err => '' };
+
+	$caller->{run} = IPC::Run::start([ 'psql', '-X', '-q', '-v', 'VERBOSITY=sqlstate', '-c', $sql, $router->connstr('postgres') ],
+		'<', \undef, '>', \$caller->{out}, '2>', \$caller->{err}, IPC::Run::timeout(180));
+	return $caller;
 }
 
 1;
